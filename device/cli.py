@@ -1,0 +1,60 @@
+"""The ``attune`` command: collects the sub-commands and turns failures into one clear line."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from device.commands.errors import CommandError
+
+COMMANDS = (
+    "run", "doctor", "check_config", "devices", "catalog", "mood", "face", "pulse", "play",
+    "models", "mqtt_test",
+)  # fmt: skip
+"""Modules of ``device.commands`` in the order in which ``attune --help`` lists them."""
+
+EPILOG = """\
+exit codes: 0 done · 1 could not be done, one line on stderr says why · 2 wrong arguments or
+configuration. Every command that prints facts takes --json for machines.
+
+start here:  attune doctor        what is connected, what is missing and what to do
+             attune catalog build ~/Music
+             attune run
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser with every sub-command registered."""
+    parser = argparse.ArgumentParser(
+        prog="attune",
+        description="Attune: a private, offline mood-music kiosk.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        importlib.import_module(f"device.commands.{name}").register(subparsers)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``attune``; returns the exit code."""
+    parsed = build_parser().parse_args(arguments)
+    try:
+        return int(parsed.run(parsed))
+    except CommandError as error:
+        print(f"attune: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader of our output (head, a pager) has left: nothing to say to anyone.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

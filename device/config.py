@@ -1,0 +1,234 @@
+"""``kiosk.toml`` -> frozen settings: every key has a unit, a range and a default for a Pi.
+
+Unknown keys, wrong types and values out of range are all reported at once, each with the
+key, what is allowed and what was found; a broken file is never half used.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from device.readings import Strategy
+
+Percent = Annotated[float, Field(ge=0, le=100)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class ConfigError(Exception):
+    """All that is wrong with a configuration, one line per fault."""
+
+    def __init__(self, path: Path, faults: list[str]) -> None:
+        self.path = path
+        self.faults = faults
+        super().__init__("\n".join(f"{path}: {fault}" for fault in faults))
+
+
+class Section(BaseModel):
+    """A table of the file: unknown keys are errors and nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class KioskSettings(Section):
+    name: Annotated[str, Field(min_length=1, max_length=40)] = "Attune"
+    id: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,32}$")] = "attune"
+    """Stable identity on MQTT; two kiosks need two."""
+    language: Literal["en", "zh", "ru", "ko", "de"] = "en"
+    state_dir: Path = Path("~/.local/state/attune")
+
+
+class CameraSettings(Section):
+    source: str = "auto"
+    """``auto``, an index, /dev/video..., a video file, a still picture, ``builtin`` or ``none``."""
+    width_px: Annotated[int, Field(ge=160, le=3840)] = 640
+    height_px: Annotated[int, Field(ge=120, le=2160)] = 480
+    frame_interval_s: Annotated[float, Field(ge=0.02, le=5)] = 0.066
+    mirror: bool = False
+    rotate_deg: Literal[0, 90, 180, 270] = 0
+
+
+class FaceSettings(Section):
+    detector: Literal["mediapipe", "litert"] = "mediapipe"
+    min_score: Fraction = 0.5
+    min_face_px: Annotated[int, Field(ge=16, le=1000)] = 30
+    smoothing_s: Annotated[float, Field(ge=0, le=30)] = 1.5
+    """Time constant of the smoothing in logits."""
+    neutral_s: Annotated[float, Field(ge=0, le=30)] = 3.0
+    """First seconds of a visit taken as the person's own neutral; 0 switches it off."""
+
+
+class SensorSettings(Section):
+    port: str = "auto"
+    """``auto``, a device path (best below /dev/serial/by-id), ``simulated`` or ``none``."""
+    protocol: Literal[
+        "auto",
+        "attune",
+        "pulsesensor",
+        "sparkfun",
+        "cms50d_old",
+        "cms50d_new",
+        "nonin",
+    ] = "auto"
+
+
+class PulseSettings(Section):
+    window_s: Annotated[float, Field(ge=15, le=300)] = 60.0
+    min_window_s: Annotated[float, Field(ge=8, le=120)] = 15.0
+    """Shortest signal that gives a heart rate; HRV and stress need 30 s."""
+    min_quality: Fraction = 0.5
+
+
+class MoodSettings(Section):
+    face_max_age_s: Annotated[float, Field(ge=0.2, le=60)] = 3.0
+    pulse_max_age_s: Annotated[float, Field(ge=1, le=120)] = 10.0
+    words_hold_s: Annotated[float, Field(ge=10, le=3600)] = 300.0
+    """How long a mood said in words or by touch counts."""
+    smoothing_s: Annotated[float, Field(ge=0, le=60)] = 4.0
+    min_confidence: Fraction = 0.25
+    """Below it the kiosk asks for the mood instead of choosing by it."""
+
+
+class StrategySettings(Section):
+    default: Strategy = Strategy.MATCH
+    step: Annotated[float, Field(gt=0, le=1)] = 0.35
+    """How far toward the target each next track goes (fraction of the way left)."""
+    path_tracks: Annotated[int, Field(ge=1, le=50)] = 5
+
+
+class CatalogSettings(Section):
+    folder: Path = Path("~/.local/share/attune/catalogue")
+    music: tuple[Path, ...] = ()
+    dlut_lexicon: Path | None = None
+
+
+class RecommenderSettings(Section):
+    candidates: Annotated[int, Field(ge=1, le=1000)] = 50
+    repeat_after_s: Annotated[float, Field(ge=0)] = 4 * 3600.0
+    artist_spacing: Annotated[int, Field(ge=0, le=50)] = 3
+    """Tracks before the same artist may come again."""
+
+
+class PlaybackSettings(Section):
+    output: str = "auto"
+    """``auto``, the stable name of a sound card, ``null`` or a path ending in .wav."""
+    volume_percent: Percent = 70.0
+    crossfade_s: Annotated[float, Field(ge=0, le=15)] = 4.0
+    target_lufs: Annotated[float, Field(ge=-40, le=-5)] = -16.0
+    true_peak_limit_dbtp: Annotated[float, Field(ge=-12, le=0)] = -1.0
+    duck_db: Annotated[float, Field(ge=-60, le=0)] = -18.0
+
+
+class MqttSettings(Section):
+    host: str = ""
+    """Empty: no broker."""
+    port: Annotated[int, Field(ge=1, le=65535)] = 1883
+    username: str = ""
+    password_file: Path | None = None
+    tls: bool = False
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    base_topic: Annotated[str, Field(pattern=r"^[^#+/]+(/[^#+/]+)*$")] = "attune"
+    discovery_prefix: Annotated[str, Field(pattern=r"^[^#+]*$")] = "homeassistant"
+    """Empty: no Home Assistant discovery."""
+    publish_heart_rate: bool = True
+    publish_stress: bool = True
+
+
+class ScreenSettings(Section):
+    mode: Literal["auto", "fullscreen", "window", "none"] = "auto"
+    width_px: Annotated[int, Field(ge=320, le=7680)] = 1024
+    height_px: Annotated[int, Field(ge=240, le=4320)] = 600
+    high_contrast: bool = False
+    large_type: bool = False
+    reduced_motion: bool = False
+    frames_per_s: Annotated[int, Field(ge=5, le=60)] = 30
+
+
+class VisitSettings(Section):
+    greeting_timeout_s: Annotated[float, Field(ge=1, le=600)] = 20.0
+    consent_timeout_s: Annotated[float, Field(ge=5, le=600)] = 45.0
+    sensing_s: Annotated[float, Field(ge=2, le=300)] = 12.0
+    """Longest look before the first track; a sure mood ends it earlier."""
+    absence_s: Annotated[float, Field(ge=2, le=3600)] = 30.0
+    """Nobody in view and no finger for this long ends the visit."""
+    max_visit_s: Annotated[float, Field(ge=30, le=86400)] = 3600.0
+    farewell_s: Annotated[float, Field(ge=1, le=120)] = 8.0
+
+
+class HistorySettings(Section):
+    keep: bool = False
+    """Off by default: nothing about a visit outlives it."""
+
+
+class Settings(Section):
+    """The whole of ``kiosk.toml``."""
+
+    kiosk: KioskSettings = KioskSettings()
+    camera: CameraSettings = CameraSettings()
+    face: FaceSettings = FaceSettings()
+    sensor: SensorSettings = SensorSettings()
+    pulse: PulseSettings = PulseSettings()
+    mood: MoodSettings = MoodSettings()
+    strategy: StrategySettings = StrategySettings()
+    catalog: CatalogSettings = CatalogSettings()
+    recommender: RecommenderSettings = RecommenderSettings()
+    playback: PlaybackSettings = PlaybackSettings()
+    mqtt: MqttSettings = MqttSettings()
+    screen: ScreenSettings = ScreenSettings()
+    visit: VisitSettings = VisitSettings()
+    history: HistorySettings = HistorySettings()
+
+
+def load(path: Path) -> Settings:
+    """Read and check a configuration file.
+
+    Raises:
+        ConfigError: the file is missing, is no TOML, or holds any fault; all are named.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(path, [f"cannot be read: {error}"]) from error
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(path, [f"is not valid TOML: {error}"]) from error
+    return parse(data, path)
+
+
+def parse(data: dict[str, Any], path: Path = Path("kiosk.toml")) -> Settings:
+    """Check ``data`` and return the settings; raises ConfigError naming every fault."""
+    try:
+        return Settings.model_validate(data)
+    except ValidationError as error:
+        faults = [_describe(fault) for fault in error.errors(include_url=False)]
+        raise ConfigError(path, faults) from error
+
+
+def known_keys(*tables: str) -> tuple[str, ...]:
+    """Return the keys allowed at the given place of the file (none: the tables)."""
+    section: type[BaseModel] = Settings
+    for table in tables:
+        field = section.model_fields.get(table)
+        if field is None or not isinstance(field.annotation, type):
+            return ()
+        if not issubclass(field.annotation, BaseModel):
+            return ()
+        section = field.annotation
+    return tuple(section.model_fields)
+
+
+def _describe(fault: Any) -> str:
+    where = [str(part) for part in fault["loc"]]
+    key = ".".join(where)
+    if fault["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(where[-1], known_keys(*where[:-1]), 1, 0.5)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        return f"unknown key '{key}'{hint}"
+    return f"'{key}': {fault['msg'][0].lower()}{fault['msg'][1:]}, found {fault['input']!r}"
