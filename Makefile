@@ -1,0 +1,77 @@
+# Attune. `make run` starts the kiosk, `make test` runs the tests; both set up what is missing.
+# Needs git, make and Python 3.11 or newer; everything else is installed by name.
+
+PYTHON ?= $(shell scripts/find_python)
+VENV   := .venv
+BIN    := $(VENV)/bin
+LOCK   := requirements/$(shell scripts/lock_name $(PYTHON))
+FACE   := models_tflite/downloads/face_detection_full_range_sparse.tflite
+
+APT_RUN  := g++ libportaudio2 libegl1 libgles2 libgl1 libglib2.0-0 fonts-noto-cjk
+APT_TEST := mosquitto mosquitto-clients libasound2-plugins
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test test-slow check lint types bench bench-% lock clean train-fer
+
+help:  ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# --- set-up ---------------------------------------------------------------------------
+
+setup: $(VENV)/.product $(FACE)  ## make .venv with .venv/bin/attune in it
+
+$(VENV)/.product: $(LOCK).lock pyproject.toml scripts/system_packages scripts/make_venv
+	@scripts/system_packages $(PYTHON) $(APT_RUN)
+	@scripts/make_venv $(PYTHON) $(VENV) $(LOCK).lock
+	@touch $@
+
+$(VENV)/.tools: $(VENV)/.product $(LOCK)-dev.lock
+	@scripts/system_packages $(PYTHON) $(APT_TEST)
+	@echo "setup: tools for the tests"
+	@$(BIN)/python -m pip install --quiet --require-hashes -r $(LOCK)-dev.lock
+	@touch $@
+
+$(FACE): scripts/fetch_face_model.py | $(VENV)/.product
+	@$(BIN)/python scripts/fetch_face_model.py $@
+
+# --- use ------------------------------------------------------------------------------
+
+run: setup  ## start the kiosk on the devices that are there; MUSIC=DIR takes your music
+	@scripts/run_kiosk $(BIN)/attune
+
+demo: setup  ## one whole visit in under two minutes; pictures and sound in build/demo/
+	@$(BIN)/python -m device.demo --out build/demo
+
+# --- checks ---------------------------------------------------------------------------
+
+test: setup $(VENV)/.tools  ## all quick tests (under five minutes)
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-slow: setup $(VENV)/.tools  ## the long ones too
+	@$(BIN)/python -m pytest
+
+check: lint types test  ## lint, types and tests
+
+lint: $(VENV)/.tools
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(VENV)/.tools
+	@$(BIN)/mypy && $(BIN)/mypy tests benchmarks scripts
+
+bench: setup $(VENV)/.tools  ## the numbers of the whole box, as a table
+	@$(BIN)/python -m benchmarks.bench_box
+
+bench-%: setup $(VENV)/.tools  ## one room: face, fer, pulse, index, words, sound, playback, screen
+	@$(BIN)/python -m benchmarks.bench_$*
+
+# --- for those who change things --------------------------------------------------------
+
+lock: $(VENV)/.tools  ## resolve the pinned versions anew (needs uv)
+	@scripts/lock
+
+train-fer: ## train the expression network: make train-fer FER2013=DIR
+	@test -n "$(FER2013)" || { echo "say where the data is: make train-fer FER2013=DIR"; exit 2; }
+	python -m models_tflite.training.fer_train --data $(FER2013) --out build/fer
+
+clean:  ## remove build/ and the caches; .venv stays
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis
