@@ -151,12 +151,17 @@ class ScreenSettings(Section):
 
 
 class VisitSettings(Section):
-    greeting_timeout_s: Annotated[float, Field(ge=1, le=600)] = 20.0
+    greeting_s: Annotated[float, Field(ge=0, le=60)] = 2.5
+    """The welcome, before the question of consent."""
     consent_timeout_s: Annotated[float, Field(ge=5, le=600)] = 45.0
     sensing_s: Annotated[float, Field(ge=2, le=300)] = 12.0
     """Longest look before the first track; a sure mood ends it earlier."""
+    finger_consent_s: Annotated[float, Field(ge=1, le=30)] = 3.0
+    """A finger held on the sensor this long under the privacy notice is a yes."""
     absence_s: Annotated[float, Field(ge=2, le=3600)] = 30.0
     """Nobody in view and no finger for this long ends the visit."""
+    unseen_s: Annotated[float, Field(ge=10, le=86400)] = 900.0
+    """The same where neither camera nor finger is in use: time since the last touch."""
     max_visit_s: Annotated[float, Field(ge=30, le=86400)] = 3600.0
     farewell_s: Annotated[float, Field(ge=1, le=120)] = 8.0
 

@@ -274,6 +274,8 @@ class KioskState:
     sensor: SensorStatus
     player: PlayerState
     presence: bool = False
+    """Somebody is seen or has a finger on the sensor."""
+    finger_on: bool = False
     faces: FacesInView | None = None
     pulse: PulseReading | None = None
     mood: Mood | None = None

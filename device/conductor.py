@@ -1,0 +1,366 @@
+"""The only decider: hears senses, player and commands, leads the visit, writes KioskState.
+
+idle -> greeting -> consent -> sensing -> playing -> farewell -> idle. The camera may be open
+only in sensing and playing, and only after a person on the spot said yes.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from catalog.emotions import point_from_va
+from catalog.words import read_mood
+from device import readings as r
+from device.channels import BoundedQueue, LatestSlot
+from device.config import Settings
+from device.mood.fusion import MoodTracker, SaidMood
+from device.music_desk import MusicDesk
+from device.playback.messages import PlayerEvent
+from device.readings import VisitState as V
+from device.storage.kiosk_store import KioskStore, StoreError, VisitSummary
+from device.visit import (
+    PRESENCE_HOLD_S,
+    SHORTEST_LOOK_S,
+    SURE_CONFIDENCE,
+    Visit,
+    new_visit,
+)
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.05
+"""How long a reading may wait to be decided on."""
+COMMANDS_PER_TICK = 20
+"""A flood of commands may not starve the senses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wires:
+    """All that leads to and from the conductor."""
+
+    commands: BoundedQueue[r.Command]
+    faces: LatestSlot[r.FacesInView]
+    camera: LatestSlot[r.CameraStatus]
+    pulse: LatestSlot[r.PulseReading]
+    sensor: LatestSlot[r.SensorStatus]
+    player: LatestSlot[r.PlayerState]
+    player_events: BoundedQueue[PlayerEvent]
+    camera_allowed: threading.Event
+    state: LatestSlot[r.KioskState]
+    forget: Callable[[], None]
+    """Makes the sensing workers drop all they learnt about the person."""
+    health: Callable[[], tuple[r.WorkerHealth, ...]]
+    finger_may_agree: bool = True
+    """False where a simulated finger would open a real camera."""
+
+
+class Conductor:
+    """The worker that leads the visit."""
+
+    name = "conductor"
+    critical = True
+
+    def __init__(
+        self,
+        settings: Settings,
+        wires: Wires,
+        desk: MusicDesk,
+        store: KioskStore,
+        clock: r.Clock = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._wires = wires
+        self._desk = desk
+        self._store = store
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._tracker = MoodTracker(settings.mood)
+        self._visit = new_visit(settings, clock())
+        self._camera_allowed_by_owner = True
+        self._mood: r.Mood | None = None
+        self._finger_left = True
+        """False while the finger of the last visit still rests on the sensor."""
+        self._seq = 0
+
+    def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
+        """Decide until stopped; leaves the camera closed and the music faded out."""
+        try:
+            while not stop.is_set():
+                beat()
+                self.turn(self._wires.commands.get(TICK_S))
+        finally:
+            self._wires.camera_allowed.clear()
+            self._desk.stop()
+
+    def turn(self, command: r.Command | None = None) -> None:
+        """Take one decision: commands, the player's events, the senses, then publish."""
+        for _ in range(COMMANDS_PER_TICK):
+            if command is None:
+                break
+            self._obey(command)
+            command = self._wires.commands.get(0)
+        now = self._clock()
+        try:
+            self._desk.hear_player(self._visit, self._mood, self._wires.player_events)
+            self._lead(now)
+        except StoreError as error:
+            self._visit.message = str(error)
+            log.error("%s", error)
+        self._set_camera()
+        self._publish(now)
+
+    # --- the visit --------------------------------------------------------------------
+
+    def _lead(self, now: float) -> None:
+        visit = self._visit
+        finger = self._finger_on(now)
+        wakes = finger and self._finger_left and self._wires.finger_may_agree
+        if visit.state is V.IDLE and wakes:
+            self._begin(now)
+        elif visit.state is V.GREETING:
+            if visit.in_state_s(now) >= self._settings.visit.greeting_s:
+                self._enter(V.CONSENT, now)
+        elif visit.state is V.CONSENT:
+            self._lead_consent(now, finger)
+        elif visit.state in (V.SENSING, V.PLAYING):
+            self._lead_music(now, finger)
+        elif visit.state is V.FAREWELL:
+            if wakes:
+                self._begin(now)
+            elif visit.in_state_s(now) >= self._settings.visit.farewell_s:
+                self._visit = new_visit(self._settings, now)
+                log.info("visit state: idle")
+        if not finger:
+            self._finger_left = True
+
+    def _begin(self, now: float) -> None:
+        self._visit = new_visit(self._settings, now, self._visit.strategy)
+        self._visit.began_at = self._visit.last_interaction_at = now
+        self._visit.began_wall = self._wall_clock()
+        self._enter(V.GREETING, now)
+
+    def _lead_consent(self, now: float, finger: bool) -> None:
+        visit, limits = self._visit, self._settings.visit
+        if not finger or not self._wires.finger_may_agree:
+            visit.finger_since = None
+        elif visit.finger_since is None:
+            visit.finger_since = now
+        elif now - visit.finger_since >= limits.finger_consent_s:
+            self._consent(camera=True, now=now)
+            return
+        if visit.in_state_s(now) >= limits.consent_timeout_s:
+            log.info("no answer to the question of consent")
+            self._visit = new_visit(self._settings, now)
+
+    def _consent(self, camera: bool, now: float) -> None:
+        # Whatever was measured before the yes is not used.
+        self._forget_person()
+        self._visit.consented = True
+        self._visit.camera = camera
+        self._visit.last_interaction_at = now
+        self._enter(V.SENSING, now)
+
+    def _lead_music(self, now: float, finger: bool) -> None:
+        visit = self._visit
+        if finger or self._sees_somebody(now):
+            visit.last_present_at = now
+        self._mood = self._tracker.update(self._faces(), self._pulse(), visit.said, now)
+        visit.note_chart(now, self._mood, self._pulse())
+        can_see = self._wires.camera_allowed.is_set() or finger
+        over = visit.is_over(now, can_see, self._settings)
+        if over:
+            self._end(now, over)
+        elif visit.state is V.SENSING:
+            self._lead_sensing(now, self._mood)
+
+    def _lead_sensing(self, now: float, mood: r.Mood) -> None:
+        visit = self._visit
+        looked_s = visit.in_state_s(now)
+        sure = mood.confidence >= SURE_CONFIDENCE and looked_s >= SHORTEST_LOOK_S
+        if not (sure or looked_s >= self._settings.visit.sensing_s):
+            return
+        visit.asks_for_mood = mood.confidence < self._settings.mood.min_confidence
+        if not visit.asks_for_mood:
+            self._start_music(now, mood)
+
+    def _start_music(self, now: float, mood: r.Mood) -> None:
+        if self._desk.play_now(self._visit, mood):
+            self._visit.asks_for_mood = False
+            if self._visit.state is not V.PLAYING:
+                self._enter(V.PLAYING, now)
+
+    def _end(self, now: float, why: str) -> None:
+        """Say farewell: the music fades, the camera closes, the measurements are gone."""
+        log.info("visit ends: %s", why)
+        visit = self._visit
+        self._finger_left = False
+        self._desk.stop()
+        was_visit = visit.state in (V.SENSING, V.PLAYING)
+        if was_visit and self._settings.history.keep:
+            self._store.add_visit(_summary(visit, self._wall_clock()))
+        self._forget_person()
+        chart, strategy = visit.chart, visit.strategy
+        self._visit = new_visit(self._settings, now)
+        if was_visit:
+            self._visit.chart = chart
+            self._visit.strategy = strategy
+            self._enter(V.FAREWELL, now)
+
+    def _forget_person(self) -> None:
+        self._wires.forget()
+        self._wires.faces.clear()
+        self._wires.pulse.clear()
+        self._tracker.forget()
+        self._mood = None
+
+    def _enter(self, state: V, now: float) -> None:
+        self._visit.enter(state, now)
+        log.info("visit state: %s", state.value)
+
+    # --- what is sensed ---------------------------------------------------------------
+
+    def _finger_on(self, now: float) -> bool:
+        pulse = self._wires.pulse.latest()
+        fresh_s = self._settings.mood.pulse_max_age_s
+        return pulse is not None and pulse.finger_on and now - pulse.measured_at <= fresh_s
+
+    def _sees_somebody(self, now: float) -> bool:
+        faces = self._faces()
+        return (
+            faces is not None and bool(faces.faces) and now - faces.captured_at <= PRESENCE_HOLD_S
+        )
+
+    def _faces(self) -> r.FacesInView | None:
+        return self._wires.faces.latest() if self._wires.camera_allowed.is_set() else None
+
+    def _pulse(self) -> r.PulseReading | None:
+        return self._wires.pulse.latest() if self._visit.consented else None
+
+    def _set_camera(self) -> None:
+        wanted = (
+            self._visit.state in (V.SENSING, V.PLAYING)
+            and self._visit.consented
+            and self._visit.camera
+            and self._camera_allowed_by_owner
+        )
+        if wanted:
+            self._wires.camera_allowed.set()
+        elif self._wires.camera_allowed.is_set():
+            self._wires.camera_allowed.clear()
+            self._wires.faces.clear()
+
+    # --- commands ---------------------------------------------------------------------
+
+    def _obey(self, command: r.Command) -> None:
+        now = self._clock()
+        visit = self._visit
+        if command.source != "mqtt":
+            visit.last_interaction_at = now
+        between_visits = visit.state in (V.IDLE, V.FAREWELL)
+        try:
+            match command:
+                case r.Start() | r.Play() if between_visits:
+                    self._begin(now)
+                case r.Stop() if not between_visits:
+                    self._end(now, "asked to stop")
+                case r.Consent():
+                    self._take_consent(command, now)
+                case r.SayMood():
+                    self._take_words(command.text, now)
+                case r.PickMood():
+                    point = point_from_va(command.valence, command.arousal)
+                    self._take_said(SaidMood(point, now, "touch"), now)
+                case r.SetStrategy():
+                    self._desk.set_strategy(visit, command.strategy, self._mood)
+                case r.SetCameraAllowed():
+                    self._camera_allowed_by_owner = command.allowed
+                case _:
+                    self._desk.obey(command, visit, self._mood)
+        except StoreError as error:
+            visit.message = str(error)
+            log.error("%s", error)
+
+    def _take_consent(self, command: r.Consent, now: float) -> None:
+        if command.source == "mqtt":
+            log.warning("consent over the network is refused: a person must agree on the spot")
+        elif self._visit.state in (V.GREETING, V.CONSENT):
+            self._consent(command.camera, now)
+        elif self._visit.state in (V.SENSING, V.PLAYING):
+            # The person changed their mind about the camera in mid-visit.
+            self._visit.consented = True
+            self._visit.camera = command.camera
+
+    def _take_words(self, text: str, now: float) -> None:
+        words = read_mood(text)
+        if words.point is None:
+            self._visit.message = (
+                f"“{text[:40]}” says nothing about a mood that I know."
+                " Try words such as calm, happy, sad, tense."
+            )
+            return
+        self._take_said(SaidMood(words.point, now, "words"), now)
+
+    def _take_said(self, said: SaidMood, now: float) -> None:
+        """Take the person's own word for it; music may start with nothing measured at all."""
+        if self._visit.state in (V.IDLE, V.FAREWELL):
+            self._begin(now)
+        self._visit.said = said
+        self._visit.last_interaction_at = now
+        self._visit.message = ""
+        self._desk.restart_path(self._visit)
+        self._mood = self._tracker.update(self._faces(), self._pulse(), said, now)
+        self._start_music(now, self._mood)
+
+    # --- what the edges see -----------------------------------------------------------
+
+    def _publish(self, now: float) -> None:
+        visit, wires = self._visit, self._wires
+        measured = visit.state in (V.SENSING, V.PLAYING)
+        mood = self._mood if measured else None
+        self._seq += 1
+        wires.state.put(
+            r.KioskState(
+                seq=self._seq,
+                updated_at=now,
+                visit=visit.state,
+                visit_since=visit.since,
+                strategy=visit.strategy,
+                camera_allowed=self._camera_allowed_by_owner,
+                camera=wires.camera.latest() or r.CameraStatus(False, ""),
+                sensor=wires.sensor.latest() or r.SensorStatus(False, "", ""),
+                player=wires.player.latest() or r.PlayerState("idle"),
+                presence=measured and now - visit.last_present_at <= PRESENCE_HOLD_S,
+                finger_on=self._finger_on(now),
+                faces=self._faces() if measured else None,
+                pulse=self._pulse() if measured else None,
+                mood=mood,
+                target=visit.path.target(mood, visit.said) if mood else None,
+                choice=visit.choice,
+                liked=visit.liked,
+                asks_for_mood=visit.asks_for_mood,
+                message=visit.message,
+                chart=tuple(visit.chart) if visit.state is V.FAREWELL else (),
+                health=wires.health(),
+                catalogue_tracks=self._desk.track_count,
+            )
+        )
+
+
+def _summary(visit: Visit, wall_now: float) -> VisitSummary:
+    valences = [point.valence for point in visit.chart if point.valence is not None]
+    stresses = [point.stress for point in visit.chart if point.stress is not None]
+    return VisitSummary(
+        started_at=visit.began_wall,
+        ended_at=wall_now,
+        tracks=visit.tracks_played,
+        strategy=visit.strategy.value,
+        valence_first=valences[0] if valences else None,
+        valence_last=valences[-1] if valences else None,
+        stress_first=stresses[0] if stresses else None,
+        stress_last=stresses[-1] if stresses else None,
+    )

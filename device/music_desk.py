@@ -1,0 +1,154 @@
+"""The conductor's music desk: choices, the queue and feedback of the present visit."""
+
+from __future__ import annotations
+
+import logging
+
+from device import readings as r
+from device.channels import BoundedQueue
+from device.config import Settings
+from device.mood.strategies import MoodPath
+from device.playback.messages import (
+    PausePlayback,
+    PlayerEvent,
+    PlayerOrder,
+    PlayNow,
+    QueueNext,
+    ResumePlayback,
+    SetDucking,
+    SetPlaybackVolume,
+    StopPlayback,
+    TrackEnded,
+    TrackStarted,
+    WantsNext,
+)
+from device.recommender.ranking import Recommender
+from device.storage.kiosk_store import FeedbackKind, KioskStore
+from device.visit import Visit
+
+log = logging.getLogger(__name__)
+
+NO_MUSIC = "There is no music to choose from: run `attune catalog build DIR` with your music."
+
+
+class MusicDesk:
+    """Turns moods into orders for the player; works in the conductor's thread."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        recommender: Recommender,
+        store: KioskStore,
+        orders: BoundedQueue[PlayerOrder],
+    ) -> None:
+        self._settings = settings
+        self._recommender = recommender
+        self._store = store
+        self._orders = orders
+
+    @property
+    def track_count(self) -> int:
+        """How many tracks there are to choose from."""
+        return self._recommender.track_count
+
+    def play_now(self, visit: Visit, mood: r.Mood) -> bool:
+        """Choose for the mood and start at once; False when there is nothing to play."""
+        choice = self._choose(visit, mood)
+        if choice is None:
+            visit.message = NO_MUSIC
+            return False
+        visit.queued = choice
+        self._orders.put(PlayNow(choice.track))
+        return True
+
+    def stop(self) -> None:
+        """Fade the music out."""
+        self._orders.put(StopPlayback())
+
+    def set_strategy(self, visit: Visit, strategy: r.Strategy, mood: r.Mood | None) -> None:
+        """Change how the music answers; the track that plays ends in peace."""
+        visit.strategy = strategy
+        self.restart_path(visit)
+        if strategy is r.Strategy.MANUAL and visit.said is None:
+            visit.asks_for_mood = True
+        if visit.state is r.VisitState.PLAYING and mood is not None:
+            self._queue_next(visit, mood)
+
+    def restart_path(self, visit: Visit) -> None:
+        """Begin the strategy's path anew, at the mood of the next track."""
+        visit.path = MoodPath(visit.strategy, self._settings.strategy)
+
+    def obey(self, command: r.Command, visit: Visit, mood: r.Mood | None) -> None:
+        """Carry out a command that concerns the music alone."""
+        match command:
+            case r.Play():
+                self._orders.put(ResumePlayback())
+            case r.Pause():
+                self._orders.put(PausePlayback())
+            case r.SetVolume():
+                self._orders.put(SetPlaybackVolume(min(100.0, max(0.0, command.percent))))
+            case r.Duck():
+                self._orders.put(SetDucking(command.on))
+            case r.Like():
+                self._give_feedback(visit, "like")
+            case r.Dislike():
+                self._give_feedback(visit, "dislike")
+                self._skip(visit, mood)
+            case r.Skip():
+                self._give_feedback(visit, "skip")
+                self._skip(visit, mood)
+            case _:
+                log.debug("nothing to do for %s now", type(command).__name__)
+
+    def hear_player(
+        self, visit: Visit, mood: r.Mood | None, events: BoundedQueue[PlayerEvent]
+    ) -> None:
+        """Follow what the player reports: starts, ends, and the wish for a next track."""
+        while (event := events.get(0)) is not None:
+            match event:
+                case TrackStarted():
+                    self._note_started(visit, mood, event.track_id)
+                case TrackEnded(why="failed"):
+                    log.warning("track left out: %s", event.message)
+                    self._recommender.note_unplayable(event.track_id)
+                    visit.message = event.message
+                case WantsNext():
+                    if visit.state is r.VisitState.PLAYING and mood is not None:
+                        self._queue_next(visit, mood)
+                case _:
+                    pass
+
+    def _note_started(self, visit: Visit, mood: r.Mood | None, track_id: int) -> None:
+        queued = visit.queued
+        if queued is None or queued.track.track_id != track_id:
+            return  # A track of a visit that has just ended.
+        visit.choice, visit.queued, visit.liked = queued, None, None
+        visit.tracks_played += 1
+        log.info("playing track %d", track_id)
+        if mood is not None:
+            visit.path.advance(mood)
+        self._recommender.note_started(queued)
+
+    def _queue_next(self, visit: Visit, mood: r.Mood) -> None:
+        choice = self._choose(visit, mood)
+        if choice is None:
+            visit.message = NO_MUSIC
+            return
+        visit.queued = choice
+        self._orders.put(QueueNext(choice.track))
+
+    def _choose(self, visit: Visit, mood: r.Mood) -> r.TrackChoice | None:
+        target = visit.path.target(mood, visit.said)
+        current = [visit.choice.track.track_id] if visit.choice else []
+        return self._recommender.choose(target, mood, visit.strategy, exclude=current)
+
+    def _give_feedback(self, visit: Visit, kind: FeedbackKind) -> None:
+        if visit.choice is None:
+            return
+        self._store.add_feedback(visit.choice.track.path, kind)
+        if kind != "skip":
+            visit.liked = kind == "like"
+
+    def _skip(self, visit: Visit, mood: r.Mood | None) -> None:
+        if visit.state is r.VisitState.PLAYING and mood is not None:
+            self.play_now(visit, mood)

@@ -1,0 +1,164 @@
+"""Candidates from the index -> one choice with its reason.
+
+Closeness to the target leads; a track heard lately, an artist just played, and what was
+disliked or skipped stand back; what was liked steps forward. All in units of distance in
+the emotion space, so the weights can be read as 'worth this much closeness'.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog.emotions import EmotionPoint, describe
+from catalog.library import Library, Match
+from device.config import RecommenderSettings
+from device.readings import Mood, MoodSource, Strategy, TrackChoice
+from device.storage.kiosk_store import KioskStore, TrackMemory
+
+HEARD_LATELY = 0.6
+SAME_ARTIST = 0.15
+LIKED = 0.06
+DISLIKED = 0.5
+SKIPPED = 0.05
+"""Penalties (or bonus) as distance. Half of the tracks of a library lie within about 0.5 of a
+typical target, so a track heard a minute ago practically stands out of the running."""
+
+OPINIONS_THAT_COUNT = 3
+"""Likes and skips beyond this many change nothing more: one fan does not own the kiosk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A candidate with what moved it, for the reason and for tests."""
+
+    match: Match
+    score: float
+    memory: TrackMemory
+
+
+def rank(
+    matches: Sequence[Match],
+    memories: Mapping[Path, TrackMemory],
+    recent_artists: Sequence[str],
+    wall_now: float,
+    settings: RecommenderSettings,
+) -> list[Ranked]:
+    """Return the candidates best first."""
+
+    def score(match: Match) -> float:
+        memory = memories[match.track.path]
+        value = match.distance + HEARD_LATELY * _recency(memory, wall_now, settings)
+        if match.track.artist and match.track.artist in recent_artists:
+            value += SAME_ARTIST
+        value -= LIKED * min(memory.likes, OPINIONS_THAT_COUNT)
+        value += DISLIKED * min(memory.dislikes, OPINIONS_THAT_COUNT)
+        return value + SKIPPED * min(memory.skips, OPINIONS_THAT_COUNT)
+
+    ranked = [Ranked(match, score(match), memories[match.track.path]) for match in matches]
+    return sorted(ranked, key=lambda entry: (entry.score, entry.match.track.track_id))
+
+
+class Recommender:
+    """Chooses tracks for one kiosk; remembers what it gave in this run."""
+
+    def __init__(
+        self,
+        library: Library,
+        store: KioskStore,
+        settings: RecommenderSettings,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._library = library
+        self._store = store
+        self._settings = settings
+        self._wall_clock = wall_clock
+        self._artists: deque[str] = deque(maxlen=settings.artist_spacing)
+        self._unplayable: set[int] = set()
+
+    @property
+    def track_count(self) -> int:
+        """How many tracks the library offers."""
+        return self._library.count
+
+    def choose(
+        self, target: EmotionPoint, mood: Mood, strategy: Strategy, exclude: Sequence[int] = ()
+    ) -> TrackChoice | None:
+        """Return the best track for ``target``, or None when the library has none to play."""
+        excluded = {*exclude, *self._unplayable}
+        matches = self._library.nearest(target, self._settings.candidates, exclude=excluded)
+        if not matches and exclude:  # A library of one track may repeat it.
+            matches = self._library.nearest(
+                target, self._settings.candidates, exclude=self._unplayable
+            )
+        if not matches:
+            return None
+        memories = self._store.memories(match.track.path for match in matches)
+        ranked = rank(matches, memories, self._artists, self._wall_clock(), self._settings)
+        best = ranked[0]
+        return TrackChoice(
+            track=best.match.track,
+            distance=best.match.distance,
+            reason=explain(best, target, mood, strategy),
+            target=target,
+            strategy=strategy,
+        )
+
+    def note_started(self, choice: TrackChoice) -> None:
+        """Remember that the choice is being played."""
+        self._store.note_played(choice.track.path)
+        if choice.track.artist:
+            self._artists.append(choice.track.artist)
+
+    def note_unplayable(self, track_id: int) -> None:
+        """Leave a track out for the rest of this run: its file could not be played."""
+        self._unplayable.add(track_id)
+
+
+def explain(best: Ranked, target: EmotionPoint, mood: Mood, strategy: Strategy) -> str:
+    """Return why this track, in one sentence a person understands.
+
+    The number is the distance in the emotion space, where 0 is the same mood.
+    """
+    music = describe(best.match.track.point)
+    if strategy is Strategy.MANUAL:
+        opening = f"You asked for {describe(target)}"
+    elif strategy is Strategy.MATCH:
+        opening = f"{_who_says(mood.sources)} {describe(mood.point)}"
+    else:
+        goal = {
+            Strategy.LIFT: "lift you",
+            Strategy.CALM: "calm you",
+            Strategy.ENERGISE: "wake you up",
+        }[strategy]
+        opening = f"From {describe(mood.point)}, a step to {goal}"
+    liked = ", and it was liked here before" if best.memory.likes > best.memory.dislikes else ""
+    return f"{opening}: this music is {music} (distance {best.match.distance:.2f}){liked}."
+
+
+def _who_says(sources: Sequence[MoodSource]) -> str:
+    voices = {
+        "face": "your face",
+        "pulse": "your pulse",
+        "words": "your words",
+        "touch": "your touch",
+    }
+    names = [voices[source.name] for source in sorted(sources, key=lambda s: -s.weight)]
+    if not names:
+        return "Nothing sure was sensed; taken as"
+    together = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    verb = "say" if len(names) > 1 or names[0] == "your words" else "says"
+    return f"{together[0].upper()}{together[1:]} {verb}"
+
+
+def _recency(memory: TrackMemory, wall_now: float, settings: RecommenderSettings) -> float:
+    """Return 1 for a track heard just now, fading to 0 over ``repeat_after_s``."""
+    if memory.last_played_at is None or settings.repeat_after_s == 0:
+        return 0.0
+    # A clock that jumped back must not bar a track for a year: the age counts either way.
+    age_s = abs(wall_now - memory.last_played_at)
+    return math.exp(-3 * age_s / settings.repeat_after_s)

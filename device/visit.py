@@ -1,0 +1,98 @@
+"""One person's visit: what it knows while it lasts, and nothing after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from device.config import Settings
+from device.mood.fusion import SaidMood
+from device.mood.strategies import MoodPath
+from device.readings import ChartPoint, Mood, PulseReading, Strategy, TrackChoice, VisitState
+
+CHART_INTERVAL_S = 2.0
+CHART_POINTS = 900
+"""Half an hour at full detail; later points thin out the earlier ones."""
+
+SURE_CONFIDENCE = 0.6
+SHORTEST_LOOK_S = 4.0
+"""A mood this sure is believed after this long; an unsure one gets the whole sensing time."""
+
+PRESENCE_HOLD_S = 3.0
+"""A person who turns the head for a moment has not left."""
+
+
+@dataclass
+class Visit:
+    """State of the visit; touched by the conductor's thread alone."""
+
+    state: VisitState
+    since: float
+    strategy: Strategy
+    path: MoodPath
+    began_at: float = 0.0
+    began_wall: float = 0.0
+    consented: bool = False
+    """The person agreed to be measured (pulse, and the camera if ``camera``)."""
+    camera: bool = False
+    said: SaidMood | None = None
+    choice: TrackChoice | None = None
+    queued: TrackChoice | None = None
+    liked: bool | None = None
+    tracks_played: int = 0
+    last_interaction_at: float = 0.0
+    last_present_at: float = 0.0
+    finger_since: float | None = None
+    asks_for_mood: bool = False
+    message: str = ""
+    chart: list[ChartPoint] = field(default_factory=list)
+
+    def enter(self, state: VisitState, now: float) -> None:
+        """Go to ``state``; the message of the last one goes with it."""
+        self.state = state
+        self.since = now
+        self.message = ""
+
+    def in_state_s(self, now: float) -> float:
+        """Return how long the visit has been in its present state, in s."""
+        return now - self.since
+
+    def note_chart(self, now: float, mood: Mood | None, pulse: PulseReading | None) -> None:
+        """Add a point to the visit's chart, at most one per :data:`CHART_INTERVAL_S`."""
+        at_s = now - self.began_at
+        if self.chart and at_s - self.chart[-1].at_s < CHART_INTERVAL_S:
+            return
+        if len(self.chart) >= CHART_POINTS:
+            self.chart = self.chart[::2]
+        self.chart.append(
+            ChartPoint(
+                at_s=at_s,
+                valence=mood.point.valence if mood and mood.confidence > 0 else None,
+                arousal=mood.point.arousal if mood and mood.confidence > 0 else None,
+                stress=pulse.stress if pulse else None,
+                track_id=self.choice.track.track_id if self.choice else None,
+            )
+        )
+
+    def is_over(self, now: float, can_see: bool, settings: Settings) -> str:
+        """Return why the visit ends now, or an empty string while it goes on.
+
+        ``can_see`` says whether camera or finger can tell that somebody is there.
+        """
+        limits = settings.visit
+        if now - self.began_at > limits.max_visit_s:
+            return "the longest visit is over"
+        away_s = now - max(self.last_present_at, self.last_interaction_at)
+        if away_s > (limits.absence_s if can_see else limits.unseen_s):
+            return "nobody is here any more"
+        return ""
+
+
+def new_visit(settings: Settings, now: float, strategy: Strategy | None = None) -> Visit:
+    """Return the idle state between two visits."""
+    strategy = strategy or settings.strategy.default
+    return Visit(
+        state=VisitState.IDLE,
+        since=now,
+        strategy=strategy,
+        path=MoodPath(strategy, settings.strategy),
+    )
