@@ -1,0 +1,55 @@
+"""Distil one or more trained networks into a fresh or further-trained one.
+
+    python -m models_tflite.training.fer_distil --data FER2013_DIR --out DIR \
+        --teacher RUN_A/best.pt RUN_B/best.pt [--start RUN_A/best.pt]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from models_tflite.training.fer_data import DataError
+from models_tflite.training.fer_train import (
+    Trainer,
+    base_parser,
+    load_net,
+    make_train_set,
+    pick_device,
+    plan_of,
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train against the teachers' mean answer and the labels; returns the exit code."""
+    parser = base_parser("Distil teachers into one facial-expression network.")
+    parser.add_argument("--teacher", type=Path, nargs="+", required=True, help="checkpoints")
+    parser.add_argument("--start", type=Path, help="checkpoint to begin from (same widths)")
+    parser.add_argument("--teacher-weight", type=float, default=0.5, help="0..1, default 0.5")
+    parser.add_argument("--full-size", action="store_true", help="48x48 from the first epoch")
+    arguments = parser.parse_args(argv)
+    torch.set_num_threads(arguments.threads)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    device = pick_device()
+    sides = {"sides": ((1.0, 48),)} if arguments.full_size else {}
+    plan = plan_of(arguments, teacher_weight=arguments.teacher_weight, **sides)
+    teachers = [
+        load_net(path).to(device, memory_format=torch.channels_last).requires_grad_(False)
+        for path in arguments.teacher
+    ]
+    try:
+        data = make_train_set(arguments.data, plan, device)
+        trainer = Trainer(plan, data, arguments.out, device, teachers)
+        if arguments.start is not None:
+            trainer.start_from(load_net(arguments.start))
+        trainer.run()
+    except DataError as error:
+        print(f"error: {error}")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
