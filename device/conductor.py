@@ -10,7 +10,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
 
 from catalog.emotions import point_from_va
 from catalog.words import read_mood
@@ -19,9 +22,11 @@ from device.channels import BoundedQueue, LatestSlot
 from device.config import Settings
 from device.mood.fusion import MoodTracker, SaidMood
 from device.music_desk import MusicDesk
-from device.playback.messages import PlayerEvent
+from device.playback.messages import PlayerEvent, PlayerOrder
 from device.readings import VisitState as V
-from device.storage.kiosk_store import KioskStore, StoreError, VisitSummary
+from device.recommender.ranking import Recommender
+from device.recommender.shelf import Shelf
+from device.storage.kiosk_store import StoreError, VisitSummary, open_store
 from device.visit import (
     PRESENCE_HOLD_S,
     SHORTEST_LOOK_S,
@@ -49,6 +54,7 @@ class Wires:
     sensor: LatestSlot[r.SensorStatus]
     player: LatestSlot[r.PlayerState]
     player_events: BoundedQueue[PlayerEvent]
+    orders: BoundedQueue[PlayerOrder]
     camera_allowed: threading.Event
     state: LatestSlot[r.KioskState]
     forget: Callable[[], None]
@@ -68,15 +74,11 @@ class Conductor:
         self,
         settings: Settings,
         wires: Wires,
-        desk: MusicDesk,
-        store: KioskStore,
         clock: r.Clock = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._wires = wires
-        self._desk = desk
-        self._store = store
         self._clock = clock
         self._wall_clock = wall_clock
         self._tracker = MoodTracker(settings.mood)
@@ -87,15 +89,37 @@ class Conductor:
         """False while the finger of the last visit still rests on the sensor."""
         self._seq = 0
 
+    def __enter__(self) -> Self:
+        """Open the catalogue and the kiosk's memory in the thread that will use them."""
+        with ExitStack() as opened:
+            self._store = opened.enter_context(
+                open_store(self._settings.kiosk.state_dir, self._wall_clock)
+            )
+            shelf = opened.enter_context(Shelf(self._settings.catalog.folder, self._clock))
+            recommender = Recommender(
+                shelf, self._store, self._settings.recommender, self._wall_clock
+            )
+            self._desk = MusicDesk(self._settings, recommender, self._store, self._wires.orders)
+            self._opened = opened.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Leave the camera closed and the music fading out."""
+        self._wires.camera_allowed.clear()
+        self._desk.stop()
+        self._opened.close()
+
     def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
-        """Decide until stopped; leaves the camera closed and the music faded out."""
-        try:
+        """Decide until stopped."""
+        with self:
             while not stop.is_set():
                 beat()
                 self.turn(self._wires.commands.get(TICK_S))
-        finally:
-            self._wires.camera_allowed.clear()
-            self._desk.stop()
 
     def turn(self, command: r.Command | None = None) -> None:
         """Take one decision: commands, the player's events, the senses, then publish."""

@@ -7,15 +7,19 @@ key, what is allowed and what was found; a broken file is never half used.
 from __future__ import annotations
 
 import difflib
+import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from device.readings import Strategy
 
+SYSTEM_CONFIG = Path("/etc/attune/kiosk.toml")
+
 Percent = Annotated[float, Field(ge=0, le=100)]
+OwnPath = Annotated[Path, AfterValidator(Path.expanduser)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -39,7 +43,7 @@ class KioskSettings(Section):
     id: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,32}$")] = "attune"
     """Stable identity on MQTT; two kiosks need two."""
     language: Literal["en", "zh", "ru", "ko", "de"] = "en"
-    state_dir: Path = Path("~/.local/state/attune")
+    state_dir: OwnPath = Path("~/.local/state/attune")
 
 
 class CameraSettings(Section):
@@ -101,9 +105,9 @@ class StrategySettings(Section):
 
 
 class CatalogSettings(Section):
-    folder: Path = Path("~/.local/share/attune/catalogue")
-    music: tuple[Path, ...] = ()
-    dlut_lexicon: Path | None = None
+    folder: OwnPath = Path("~/.local/share/attune/catalogue")
+    music: tuple[OwnPath, ...] = ()
+    dlut_lexicon: OwnPath | None = None
 
 
 class RecommenderSettings(Section):
@@ -116,7 +120,9 @@ class RecommenderSettings(Section):
 class PlaybackSettings(Section):
     output: str = "auto"
     """``auto``, the stable name of a sound card, ``null`` or a path ending in .wav."""
-    volume_percent: Percent = 70.0
+    volume_percent: SYSTEM_CONFIG = Path("/etc/attune/kiosk.toml")
+
+Percent = 70.0
     crossfade_s: Annotated[float, Field(ge=0, le=15)] = 4.0
     target_lufs: Annotated[float, Field(ge=-40, le=-5)] = -16.0
     true_peak_limit_dbtp: Annotated[float, Field(ge=-12, le=0)] = -1.0
@@ -128,11 +134,11 @@ class MqttSettings(Section):
     """Empty: no broker."""
     port: Annotated[int, Field(ge=1, le=65535)] = 1883
     username: str = ""
-    password_file: Path | None = None
+    password_file: OwnPath | None = None
     tls: bool = False
-    ca_file: Path | None = None
-    cert_file: Path | None = None
-    key_file: Path | None = None
+    ca_file: OwnPath | None = None
+    cert_file: OwnPath | None = None
+    key_file: OwnPath | None = None
     base_topic: Annotated[str, Field(pattern=r"^[^#+/]+(/[^#+/]+)*$")] = "attune"
     discovery_prefix: Annotated[str, Field(pattern=r"^[^#+]*$")] = "homeassistant"
     """Empty: no Home Assistant discovery."""
@@ -207,7 +213,16 @@ def load(path: Path) -> Settings:
     return parse(data, path)
 
 
-def parse(data: dict[str, Any], path: Path = Path("kiosk.toml")) -> Settings:
+def find_and_load(given: Path | None = None) -> Settings:
+    """Load ``given``, else ``$ATTUNE_CONFIG``, else /etc/attune/kiosk.toml, else the defaults."""
+    if given is None and "ATTUNE_CONFIG" in os.environ:
+        given = Path(os.environ["ATTUNE_CONFIG"])
+    if given is None and SYSTEM_CONFIG.is_file():
+        given = SYSTEM_CONFIG
+    return Settings() if given is None else load(given)
+
+
+def parse(data: dict[str, Any], path: OwnPath = Path("kiosk.toml")) -> Settings:
     """Check ``data`` and return the settings; raises ConfigError naming every fault."""
     try:
         return Settings.model_validate(data)

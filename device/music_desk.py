@@ -28,7 +28,7 @@ from device.visit import Visit
 
 log = logging.getLogger(__name__)
 
-NO_MUSIC = "There is no music to choose from: run `attune catalog build DIR` with your music."
+NO_MUSIC = "No track of the library can be played: `attune doctor` says what is wrong."
 
 
 class MusicDesk:
@@ -55,7 +55,7 @@ class MusicDesk:
         """Choose for the mood and start at once; False when there is nothing to play."""
         choice = self._choose(visit, mood)
         if choice is None:
-            visit.message = NO_MUSIC
+            visit.message = self._recommender.fault or NO_MUSIC
             return False
         visit.queued = choice
         self._orders.put(PlayNow(choice.track))
@@ -132,7 +132,7 @@ class MusicDesk:
     def _queue_next(self, visit: Visit, mood: r.Mood) -> None:
         choice = self._choose(visit, mood)
         if choice is None:
-            visit.message = NO_MUSIC
+            visit.message = self._recommender.fault or NO_MUSIC
             return
         visit.queued = choice
         self._orders.put(QueueNext(choice.track))

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.emotions import EmotionPoint, describe
-from catalog.library import Library, Match
+from catalog.library import Match
 from device.config import RecommenderSettings
 from device.readings import Mood, MoodSource, Strategy, TrackChoice
+from device.recommender.shelf import Shelf
 from device.storage.kiosk_store import KioskStore, TrackMemory
 
 HEARD_LATELY = 0.6
@@ -68,12 +69,12 @@ class Recommender:
 
     def __init__(
         self,
-        library: Library,
+        shelf: Shelf,
         store: KioskStore,
         settings: RecommenderSettings,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        self._library = library
+        self._shelf = shelf
         self._store = store
         self._settings = settings
         self._wall_clock = wall_clock
@@ -83,16 +84,21 @@ class Recommender:
     @property
     def track_count(self) -> int:
         """How many tracks the library offers."""
-        return self._library.count
+        return self._shelf.count
+
+    @property
+    def fault(self) -> str:
+        """Why there is nothing to choose from, in one line; empty when there is."""
+        return self._shelf.fault
 
     def choose(
         self, target: EmotionPoint, mood: Mood, strategy: Strategy, exclude: Sequence[int] = ()
     ) -> TrackChoice | None:
         """Return the best track for ``target``, or None when the library has none to play."""
         excluded = {*exclude, *self._unplayable}
-        matches = self._library.nearest(target, self._settings.candidates, exclude=excluded)
+        matches = self._shelf.nearest(target, self._settings.candidates, exclude=excluded)
         if not matches and exclude:  # A library of one track may repeat it.
-            matches = self._library.nearest(
+            matches = self._shelf.nearest(
                 target, self._settings.candidates, exclude=self._unplayable
             )
         if not matches:

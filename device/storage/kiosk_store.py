@@ -4,6 +4,7 @@ in, a summary of each visit. One SQLite file; whatever was acknowledged survives
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import closing
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
+
+log = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 1
 _SCHEMA = """
@@ -26,6 +29,9 @@ CREATE TABLE visits (
     valence_first REAL, valence_last REAL, stress_first REAL, stress_last REAL
 ) STRICT;
 """
+
+NOWHERE = Path(":memory:")
+FILE_NAME = "kiosk.sqlite"
 
 FeedbackKind = Literal["like", "dislike", "skip"]
 
@@ -58,15 +64,28 @@ class VisitSummary:
     stress_last: float | None = None
 
 
+def open_store(state_dir: Path, wall_clock: Callable[[], float]) -> KioskStore:
+    """Open the memory below ``state_dir``; a broken one is reported and music goes on without.
+
+    The damaged file is left as it is for its owner to rescue.
+    """
+    try:
+        return KioskStore(state_dir / FILE_NAME, wall_clock)
+    except StoreError as error:
+        log.error("%s; likes and plays are not kept until it is mended", error)
+        return KioskStore(NOWHERE, wall_clock)
+
+
 class KioskStore:
     """The kiosk's memory; belongs to the thread that opened it."""
 
     def __init__(self, path: Path, wall_clock: Callable[[], float]) -> None:
-        """Open or create the file; raises StoreError naming it."""
+        """Open or create the file (``:memory:`` keeps nothing); StoreError names it."""
         self._wall_clock = wall_clock
         self._path = path
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            if path != NOWHERE:
+                path.parent.mkdir(parents=True, exist_ok=True)
             self._base = sqlite3.connect(path, timeout=2.0, isolation_level=None)
             self._base.execute("PRAGMA journal_mode = WAL")
             self._base.execute("PRAGMA synchronous = FULL")

@@ -1,0 +1,86 @@
+"""``attune run``: the kiosk."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from device.commands.errors import CommandError
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "run",
+        help="start the kiosk",
+        description="Start the kiosk on the devices that are there. Ends with Ctrl-C or SIGTERM.",
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="kiosk.toml to use")
+    parser.add_argument("--catalogue", type=Path, metavar="DIR", help="catalogue to play from")
+    parser.add_argument(
+        "--stand-ins",
+        action="store_true",
+        help="where a device is missing, use a portrait, a simulated finger, a silent output",
+    )
+    parser.add_argument("--log-level", choices=LOG_LEVELS, default="info")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the kiosk until it is told to stop."""
+    started = time.monotonic()
+    set_up_logging(args.log_level)
+    from device import kiosk
+    from device.stand_ins import equip
+
+    settings = load_settings(args.config)
+    if args.catalogue:
+        settings = with_catalogue(settings, args.catalogue)
+    equipment = equip(settings, args.stand_ins)
+    for message in equipment.messages:
+        print(f"attune: {message}", flush=True)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+
+    def say_ready() -> None:
+        print(f"attune: ready after {time.monotonic() - started:.2f} s", flush=True)
+
+    house = kiosk.build(equipment.settings, finger_may_agree=equipment.finger_may_agree)
+    return kiosk.run(house, stop, say_ready)
+
+
+def load_settings(path: Path | None) -> Any:
+    """Return the Settings of ``path`` or of the usual places; CommandError names all faults."""
+    from device.config import ConfigError, find_and_load
+
+    try:
+        return find_and_load(path)
+    except ConfigError as error:
+        raise CommandError(str(error), exit_code=2) from error
+
+
+def with_catalogue(settings: Any, folder: Path) -> Any:
+    """Return ``settings`` with another catalogue folder."""
+    catalog = settings.catalog.model_copy(update={"folder": folder.expanduser()})
+    return settings.model_copy(update={"catalog": catalog})
+
+
+def set_up_logging(level: str) -> None:
+    """Log one line per event; journald adds the time itself."""
+    under_journald = "JOURNAL_STREAM" in os.environ
+    stamp = "" if under_journald else "%(asctime)s "
+    logging.basicConfig(
+        level=level.upper(),
+        stream=sys.stderr,
+        format=f"{stamp}%(levelname)-7s %(name)s: %(message)s",
+        datefmt="%H:%M:%S",
+    )

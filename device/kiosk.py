@@ -1,0 +1,156 @@
+"""The composition root: builds the house, starts it, waits, stops it. Reads top to bottom."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from device import readings as r
+from device.channels import BoundedQueue, LatestSlot
+from device.conductor import Conductor, Wires
+from device.config import Settings
+from device.interfaces.mqtt import MqttWorker
+from device.interfaces.screen import Screen, choose_display
+from device.playback.messages import PlayerEvent, PlayerOrder
+from device.playback.player import PlayerWorker
+from device.sensing.camera import CameraWorker
+from device.sensing.face import FaceWorker
+from device.sensing.pulse import PulseWorker
+from device.sensing.sensor import SensorWorker
+from device.supervisor import Supervisor, Worker, sd_notify
+
+log = logging.getLogger(__name__)
+
+COMMANDS_KEPT = 64
+"""Commands a person or the house may be ahead of the conductor; more are refused."""
+BLOCKS_KEPT = 256
+"""About half a minute of sensor blocks; the oldest go first and the gap is marked."""
+ORDERS_KEPT = 64
+EVENTS_KEPT = 256
+
+READY_TIMEOUT_S = 30.0
+STOP_DEADLINE_S = 4.0
+"""systemd and people get an end within 5 s."""
+
+
+@dataclass
+class House:
+    """The channels between the rooms and the workers in them."""
+
+    settings: Settings
+    commands: BoundedQueue[r.Command] = field(
+        default_factory=lambda: BoundedQueue(COMMANDS_KEPT, drop="newest")
+    )
+    state: LatestSlot[r.KioskState] = field(default_factory=LatestSlot)
+    camera_allowed: threading.Event = field(default_factory=threading.Event)
+    workers: list[Worker] = field(default_factory=list)
+    supervisor: Supervisor = field(init=False)
+
+
+def build(
+    settings: Settings, *, finger_may_agree: bool = True, clock: r.Clock = time.monotonic
+) -> House:
+    """Build every worker and the channels between them; opens no device yet."""
+    house = House(settings)
+    frames: LatestSlot[r.Frame] = LatestSlot()
+    faces: LatestSlot[r.FacesInView] = LatestSlot()
+    camera: LatestSlot[r.CameraStatus] = LatestSlot()
+    blocks: BoundedQueue[r.PpgBlock] = BoundedQueue(BLOCKS_KEPT, drop="oldest")
+    pulse: LatestSlot[r.PulseReading] = LatestSlot()
+    sensor: LatestSlot[r.SensorStatus] = LatestSlot()
+    player: LatestSlot[r.PlayerState] = LatestSlot()
+    orders: BoundedQueue[PlayerOrder] = BoundedQueue(ORDERS_KEPT, drop="oldest")
+    events: BoundedQueue[PlayerEvent] = BoundedQueue(EVENTS_KEPT, drop="oldest")
+
+    face_worker = FaceWorker(settings.face, frames, faces, clock)
+    pulse_worker = PulseWorker(settings.pulse, blocks, pulse, clock)
+
+    def forget() -> None:
+        face_worker.forget()
+        pulse_worker.forget()
+
+    wires = Wires(
+        commands=house.commands,
+        faces=faces,
+        camera=camera,
+        pulse=pulse,
+        sensor=sensor,
+        player=player,
+        player_events=events,
+        orders=orders,
+        camera_allowed=house.camera_allowed,
+        state=house.state,
+        forget=forget,
+        health=lambda: house.supervisor.health(),
+        finger_may_agree=finger_may_agree,
+    )
+    # Consumers before producers.
+    if settings.mqtt.host:
+        house.workers.append(MqttWorker(settings, house.state, house.commands, clock))
+    house.workers.append(PlayerWorker(settings.playback, orders, player, events, clock))
+    house.workers.append(Conductor(settings, wires, clock))
+    if settings.camera.source != "none":
+        house.workers.append(face_worker)
+        house.workers.append(
+            CameraWorker(settings.camera, frames, camera, house.camera_allowed, clock)
+        )
+    if settings.sensor.port != "none":
+        house.workers.append(pulse_worker)
+        house.workers.append(SensorWorker(settings.sensor, blocks, sensor, clock))
+    house.supervisor = Supervisor(house.workers, clock)
+    return house
+
+
+def run(house: House, stop: threading.Event, on_ready: Callable[[], None]) -> int:
+    """Start the house, serve until ``stop`` or a fatal fault; return the exit code."""
+    supervisor = house.supervisor
+    supervisor.start()
+    guard = threading.Thread(
+        target=_guard, args=(supervisor, stop, on_ready), name="guard", daemon=True
+    )
+    guard.start()
+    display = choose_display(house.settings.screen, os.environ)
+    log.info("%s", display.message)
+    if display.mode == "none":
+        stop.wait()
+    else:
+        screen = Screen(
+            house.settings.screen, house.settings.kiosk.language, house.state, house.commands
+        )
+        screen.run(stop, lambda: None)
+    stop.wait()
+    sd_notify("STOPPING=1")
+    stuck = supervisor.stop(STOP_DEADLINE_S)
+    return 1 if supervisor.fatal.is_set() or stuck else 0
+
+
+def _guard(supervisor: Supervisor, stop: threading.Event, on_ready: Callable[[], None]) -> None:
+    """Say when the house is ready, feed systemd's watchdog, end the house when it is lost."""
+    interval_s = _watchdog_interval_s()
+    began, ready = time.monotonic(), False
+    while not stop.wait(0.02 if not ready else interval_s):
+        if supervisor.fatal.is_set():
+            log.error("a critical worker failed for good: ending, for systemd to start afresh")
+            stop.set()
+        elif not ready and _all_critical_run(supervisor):
+            ready = True
+            sd_notify("READY=1")
+            on_ready()
+        elif not ready and time.monotonic() - began > READY_TIMEOUT_S:
+            log.error("not ready after %.0f s: ending", READY_TIMEOUT_S)
+            supervisor.fatal.set()
+        elif ready and supervisor.critical_are_fresh():
+            sd_notify("WATCHDOG=1")
+
+
+def _all_critical_run(supervisor: Supervisor) -> bool:
+    return all(worker.status == "running" for worker in supervisor.health() if worker.critical)
+
+
+def _watchdog_interval_s() -> float:
+    """A third of systemd's WATCHDOG_USEC (sd_watchdog_enabled(3) advises half), at most 1 s."""
+    return min(1.0, int(os.environ.get("WATCHDOG_USEC", "3000000")) / 3e6)
