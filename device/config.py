@@ -120,9 +120,7 @@ class RecommenderSettings(Section):
 class PlaybackSettings(Section):
     output: str = "auto"
     """``auto``, the stable name of a sound card, ``null`` or a path ending in .wav."""
-    volume_percent: SYSTEM_CONFIG = Path("/etc/attune/kiosk.toml")
-
-Percent = 70.0
+    volume_percent: Percent = 70.0
     crossfade_s: Annotated[float, Field(ge=0, le=15)] = 4.0
     target_lufs: Annotated[float, Field(ge=-40, le=-5)] = -16.0
     true_peak_limit_dbtp: Annotated[float, Field(ge=-12, le=0)] = -1.0

@@ -85,7 +85,7 @@ def build(
         camera_allowed=house.camera_allowed,
         state=house.state,
         forget=forget,
-        health=lambda: house.supervisor.health(),
+        health=lambda: house.supervisor.health(),  # noqa: PLW0108 - it is built last
         finger_may_agree=finger_may_agree,
     )
     # Consumers before producers.
