@@ -33,7 +33,8 @@ class Worker(Protocol):
     """A loop that owns one device.
 
     ``run`` opens the device inside, calls ``beat`` at least every few seconds and returns
-    soon (well under a second) after ``stop`` is set. Raising means: restart me.
+    soon (well under a second) after ``stop`` is set. Raising means: restart me. An optional
+    attribute ``note`` says what is amiss while the worker itself is well.
     """
 
     @property
@@ -103,7 +104,7 @@ class Supervisor:
                     status=post.status,  # type: ignore[arg-type]
                     critical=post.worker.critical,
                     restarts=post.restarts,
-                    message=post.message,
+                    message=post.message or getattr(post.worker, "note", ""),
                 )
                 for post in self._posts
             )
