@@ -165,7 +165,8 @@ TABLE: tuple[Entity, ...] = (
     ),
     Entity(
         "confidence", "sensor", "Mood confidence", _mood(lambda m: 100 * m.confidence),
-        personal=True, options=_MEASURED | {"unit_of_measurement": "%", "icon": "mdi:check-decagram"},
+        personal=True,
+        options=_MEASURED | {"unit_of_measurement": "%", "icon": "mdi:check-decagram"},
     ),
     Entity(
         "stress", "sensor", "Stress", _pulse(lambda p: _percent(p.stress), 0), personal=True,
