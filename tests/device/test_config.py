@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from device.config import ConfigError, Settings, find_and_load, load, parse
+
+
+def test_the_defaults_are_right() -> None:
+    assert parse({}) == Settings()
+    assert not str(Settings().catalog.folder).startswith("~")
+
+
+def test_all_faults_are_named_at_once_with_key_range_and_value(tmp_path: Path) -> None:
+    path = tmp_path / "kiosk.toml"
+    path.write_text(
+        "[camera]\nwidht_px = 640\nheight_px = 3\n[playback]\nvolume_percent = 'loud'\n[moood]\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    text = str(caught.value)
+    assert "unknown key 'camera.widht_px'; did you mean 'width_px'?" in text
+    assert "'camera.height_px'" in text
+    assert "120" in text
+    assert "found 3" in text
+    assert "'playback.volume_percent'" in text
+    assert "found 'loud'" in text
+    assert "unknown key 'moood'; did you mean 'mood'?" in text
+    assert all(line.startswith(str(path)) for line in text.splitlines())
+    assert len(caught.value.faults) == 4
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [(b"[camera", "not valid TOML"), (b"\xff\xfe", "cannot be read")],
+)
+def test_a_file_that_is_no_toml_is_named(tmp_path: Path, content: bytes, fault: str) -> None:
+    path = tmp_path / "kiosk.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=fault):
+        load(path)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load(tmp_path / "none.toml")
+
+
+def test_settings_do_not_change_after_loading() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Settings().camera.width_px = 1
+
+
+def test_the_file_of_the_environment_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text('[kiosk]\nname = "Hall"\n')
+    monkeypatch.setenv("ATTUNE_CONFIG", str(path))
+    assert find_and_load().kiosk.name == "Hall"
+
+
+json_like = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*Settings.model_fields, "x"]),
+        st.dictionaries(st.sampled_from(["port", "source", "host", "name", "y"]), json_like)
+        | json_like,
+        max_size=4,
+    )
+)
+def test_whatever_is_written_gives_settings_or_a_config_error(data: dict[str, object]) -> None:
+    try:
+        assert isinstance(parse(data), Settings)
+    except ConfigError as error:
+        assert error.faults
