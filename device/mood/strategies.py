@@ -8,18 +8,23 @@ plays the mood the person named.
 
 from __future__ import annotations
 
-from catalog.emotions import EmotionPoint, blend, point_from_va
+from catalog.emotions import CODES, EmotionPoint, blend, make_point
 from device.config import StrategySettings
 from device.mood.fusion import SaidMood
 from device.readings import Mood, Strategy
 
-GOALS_VA: dict[Strategy, tuple[float, float]] = {
-    Strategy.LIFT: (0.7, 0.35),
-    Strategy.CALM: (0.45, -0.6),
-    Strategy.ENERGISE: (0.5, 0.75),
+
+def _goal(shares: dict[str, float], valence: float, arousal: float) -> EmotionPoint:
+    return make_point([shares.get(code, 0.0) for code in CODES], (valence, arousal, 0.2))
+
+
+GOALS: dict[Strategy, EmotionPoint] = {
+    Strategy.LIFT: _goal({"PA": 0.6, "PE": 0.2, "PB": 0.2}, 0.7, 0.35),
+    Strategy.CALM: _goal({"PE": 0.8, "PG": 0.1, "PB": 0.1}, 0.45, -0.6),
+    Strategy.ENERGISE: _goal({"PA": 0.6, "PH": 0.4}, 0.5, 0.75),
 }
 """Valence and arousal of 'happy', 'calm' and 'excited' on Russell's circumplex (1980, fig. 4),
-drawn in a little so that a library has music there."""
+drawn in a little so that a library has music there; emotions by the families of the same."""
 
 
 class MoodPath:
@@ -35,11 +40,11 @@ class MoodPath:
         """Return where the next track should lie, without taking the step."""
         if self.strategy is Strategy.MANUAL and said is not None:
             return said.point
-        goal = GOALS_VA.get(self.strategy)
+        goal = GOALS.get(self.strategy)
         if goal is None:
             return mood.point
         start = self._start or mood.point
-        return blend([start, point_from_va(*goal)], [1 - self.progress, self.progress])
+        return blend([start, goal], [1 - self.progress, self.progress])
 
     def advance(self, mood: Mood) -> None:
         """Note that a track for the present target was started."""
@@ -50,7 +55,7 @@ class MoodPath:
     @property
     def progress(self) -> float:
         """Share 0..1 of the way done: a step of what is left each time, all of it at the end."""
-        if self.strategy not in GOALS_VA:
+        if self.strategy not in GOALS:
             return 0.0
         if self._steps >= self._settings.path_tracks:
             return 1.0

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from device.storage.kiosk_store import (
+    FILE_NAME,
+    KioskStore,
+    StoreError,
+    TrackMemory,
+    VisitSummary,
+    open_store,
+)
+
+SONG = Path("/music/song.flac")
+
+
+def test_what_was_said_and_played_is_remembered_over_a_restart(tmp_path: Path) -> None:
+    with open_store(tmp_path, lambda: 100.0) as store:
+        store.add_feedback(SONG, "like")
+        store.add_feedback(SONG, "like")
+        store.add_feedback(SONG, "skip")
+        store.note_played(SONG)
+    with open_store(tmp_path, lambda: 200.0) as store:
+        assert store.memories([SONG])[SONG] == TrackMemory(2, 0, 1, 100.0)
+        store.note_played(SONG)
+        assert store.memories([SONG])[SONG].last_played_at == 200.0
+        assert store.memories([Path("other")])[Path("other")] == TrackMemory()
+
+
+def test_visits_are_kept_as_they_were_given(tmp_path: Path) -> None:
+    visit = VisitSummary(1.0, 2.0, 3, "lift", -0.5, 0.5, None, 0.25)
+    with open_store(tmp_path, lambda: 0.0) as store:
+        assert store.visits() == []
+        store.add_visit(visit)
+        assert store.visits() == [visit]
+
+
+def test_a_damaged_file_is_left_for_rescue_and_music_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / FILE_NAME).write_bytes(b"no database" * 100)
+    with open_store(tmp_path, lambda: 0.0) as store:
+        store.add_feedback(SONG, "like")
+        assert store.memories([SONG])[SONG].likes == 1
+    assert str(tmp_path / FILE_NAME) in caplog.text
+    assert (tmp_path / FILE_NAME).read_bytes() == b"no database" * 100
+
+
+def test_a_file_of_a_newer_attune_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / FILE_NAME
+    with sqlite3.connect(path) as base:
+        base.execute("PRAGMA user_version = 99")
+    base.close()
+    with pytest.raises(StoreError, match="newer Attune"):
+        KioskStore(path, lambda: 0.0)
+
+
+def test_nothing_acknowledged_is_lost_when_the_power_goes(tmp_path: Path) -> None:
+    program = f"""
+import itertools, pathlib
+from device.storage.kiosk_store import open_store
+with open_store(pathlib.Path({str(tmp_path)!r}), lambda: 1.0) as store:
+    for number in itertools.count(1):
+        store.add_feedback(pathlib.Path("song"), "like")
+        print(number, flush=True)
+"""
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    acknowledged = 0
+    for line in process.stdout:
+        acknowledged = int(line)
+        if acknowledged == 50:
+            os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    with open_store(tmp_path, lambda: 0.0) as store:
+        assert store.memories([Path("song")])[Path("song")].likes >= acknowledged >= 50
