@@ -1,0 +1,1 @@
+"""The catalogue's builder: folders of music files -> track store and index."""

@@ -1,0 +1,60 @@
+"""One file -> all that the catalogue keeps of it. Runs in the worker processes."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from catalog.analysis import TrackAnalysis
+from catalog.builder.evidence import EvidenceFinder
+from catalog.builder.loudness import SoundError, measure
+from catalog.builder.tags import read_tags
+from catalog.store import naming
+
+_READ_BYTES = 1 << 20
+
+
+def digest_of(path: Path) -> bytes:
+    """Return the digest that identifies a content; raises SoundError when it cannot be read."""
+    digest = hashlib.blake2b(digest_size=20)
+    try:
+        with path.open("rb") as file:
+            while block := file.read(_READ_BYTES):
+                digest.update(block)
+    except OSError as error:
+        raise SoundError(f"cannot be read: {error.strerror}") from error
+    return digest.digest()
+
+
+def analyse(
+    path: Path, sidecar: Path | None, fingerprint: str, finder: EvidenceFinder
+) -> TrackAnalysis:
+    """Read, measure and judge one file.
+
+    Raises:
+        SoundError: it cannot be taken as music; the message is the reason.
+    """
+    sound = measure(path)
+    digest = digest_of(path)
+    tags = read_tags(path, sidecar)
+    evidence = finder.find(path, tags)
+    loudness = sound.integrated_loudness_lufs
+    return TrackAnalysis(
+        digest=digest,
+        title=tags.title,
+        artist=tags.artist,
+        album=tags.album,
+        genre=tags.genre or evidence.heard_genre,
+        duration_s=sound.duration_s,
+        integrated_loudness_lufs=tags.replaygain_lufs if loudness is None else loudness,
+        true_peak_dbtp=sound.true_peak_dbtp,
+        lead_silence_s=sound.lead_silence_s,
+        tail_silence_s=sound.tail_silence_s,
+        fingerprint=fingerprint,
+        point=evidence.point,
+        confidence=evidence.confidence,
+        evidence=evidence.parts,
+        no_evidence=evidence.nothing_because,
+        language=evidence.language,
+        named_after=naming(path) if tags.titled_by_path else "",
+    )

@@ -1,0 +1,243 @@
+"""Builds a catalogue: finds what changed, has it analysed, stores it, renews the index."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from catalog.analysis import CatalogError, Failure, FileStamp
+from catalog.builder.analyse import digest_of
+from catalog.builder.evidence import analysis_fingerprint
+from catalog.builder.loudness import SoundError
+from catalog.builder.progress import Progress
+from catalog.builder.scan import FoundFile, Scan, scan
+from catalog.builder.wire import Job, Outcome
+from catalog.builder.workers import WorkerPool, WorkerSetup
+from catalog.indexing import renew_index
+from catalog.store import Store
+
+LOCK_FILE = ".build.lock"
+
+_BATCH_TRACKS = 40
+_BATCH_S = 2.0
+"""At most so much is lost, and done again, when the build is broken off."""
+
+
+@dataclass(slots=True)
+class BuildReport:
+    """What a build did and what the catalogue holds after it."""
+
+    found: int = 0
+    unchanged: int = 0
+    analysed: int = 0
+    moved: int = 0
+    removed: int = 0
+    in_index: int = 0
+    interrupted: bool = False
+    failures: list[Failure] = field(default_factory=list)
+    """Of this build and of earlier ones, as long as the files stay as they are."""
+    without_evidence: dict[str, int] = field(default_factory=dict)
+    """Reason -> number of tracks that are not in the index for it."""
+    notices: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """How to build."""
+
+    workers: int = 0
+    """Processes; 0 takes one per core."""
+    dlut: Path | None = None
+    """The Chinese emotion ontology, where the owner has it."""
+    retry_failures: bool = False
+    only_these: bool = False
+    """Forget the music outside the folders of this build."""
+
+
+def build(folders: Sequence[Path], folder: Path, options: BuildOptions) -> BuildReport:
+    """Bring the catalogue in ``folder`` up to date with the music below ``folders``.
+
+    Without ``folders`` those of earlier builds are taken. What was analysed before and has not
+    changed is not touched. Broken off (KeyboardInterrupt) it returns a report that says so;
+    what was done is kept and the next build goes on from there.
+
+    Raises:
+        CatalogError: a folder is missing, another build is running, the disk is full ...
+    """
+    began = time.monotonic()
+    given = [_checked(one) for one in folders]
+    with _alone(folder), Store(folder, writable=True) as store:
+        report = BuildReport()
+        try:
+            _Build(store, _roots(store, given, options), options, report).run()
+        except KeyboardInterrupt:
+            report.interrupted = True
+        else:
+            report.in_index = renew_index(store, folder)
+        report.failures = sorted(store.failures().values(), key=lambda one: one.path)
+        report.without_evidence = store.without_evidence()
+    report.seconds = time.monotonic() - began
+    return report
+
+
+class _Build:
+    """One run over the folders."""
+
+    def __init__(
+        self, store: Store, roots: Sequence[Path], options: BuildOptions, report: BuildReport
+    ) -> None:
+        self._store = store
+        self._roots = roots
+        self._options = options
+        self._report = report
+        self._fingerprint = analysis_fingerprint(options.dlut)
+
+    def run(self) -> None:
+        found = scan(self._roots)
+        self._report.found = len(found.files)
+        self._note_problems(found)
+        todo = self._without_moved(self._changed(found.files))
+        if todo:
+            self._analyse(todo)
+        self._forget_gone(found)
+
+    def _changed(self, files: Sequence[FoundFile]) -> list[FoundFile]:
+        known = self._store.known_files()
+        failures = {} if self._options.retry_failures else self._store.failures()
+        todo = []
+        for file in files:
+            before = known.get(str(file.path)) or failures.get(str(file.path))
+            if before and (before.stamp, before.fingerprint) == (file.stamp, self._fingerprint):
+                self._report.unchanged += 1
+            else:
+                todo.append(file)
+        return todo
+
+    def _note_problems(self, found: Scan) -> None:
+        if not found.problems:
+            return
+        with self._store.batch():
+            for path, reason in found.problems:
+                unseen = FileStamp(0, 0)
+                self._store.put_failure(Failure(path, unseen, reason, self._fingerprint))
+
+    def _without_moved(self, todo: Sequence[FoundFile]) -> list[FoundFile]:
+        """Return what must be analysed; a content known under another path need not be."""
+        sizes = self._store.known_sizes() if todo else set()
+        moved = {}
+        for file in todo:
+            if file.stamp.size in sizes and (digest := _digest(file.path)):
+                moved[file.path] = digest
+        rest = []
+        with self._store.batch():
+            for file in todo:
+                digest = moved.get(file.path)
+                if digest and self._store.put_known(
+                    file.path, file.stamp, digest, self._fingerprint
+                ):
+                    self._report.moved += 1
+                else:
+                    rest.append(file)
+        return rest
+
+    def _analyse(self, todo: Sequence[FoundFile]) -> None:
+        stamps = {file.path: file.stamp for file in todo}
+        count = min(self._options.workers or os.cpu_count() or 1, len(todo))
+        setup = WorkerSetup(self._fingerprint, self._options.dlut)
+        jobs = (Job(file.path, file.sidecar) for file in todo)
+        done: list[tuple[Job, Outcome]] = []
+        stored_at = time.monotonic()
+        with WorkerPool(count, setup) as pool, Progress(len(todo), "tracks") as progress:
+            try:
+                for job, outcome in pool.outcomes(jobs):
+                    done.append((job, outcome))
+                    progress.step(job.path.name)
+                    if len(done) >= _BATCH_TRACKS or time.monotonic() - stored_at > _BATCH_S:
+                        ready, done, stored_at = done, [], time.monotonic()
+                        self._keep(ready, stamps)
+            finally:
+                self._keep(done, stamps)
+
+    def _keep(self, done: Sequence[tuple[Job, Outcome]], stamps: dict[Path, FileStamp]) -> None:
+        with self._store.batch():
+            for job, outcome in done:
+                stamp = stamps[job.path]
+                if outcome.analysis is not None:
+                    self._store.put_track(job.path, stamp, outcome.analysis)
+                    self._report.analysed += 1
+                else:
+                    self._store.put_failure(
+                        Failure(job.path, stamp, outcome.failure, self._fingerprint)
+                    )
+                if outcome.notice and outcome.notice not in self._report.notices:
+                    self._report.notices.append(outcome.notice)
+
+    def _forget_gone(self, found: Scan) -> None:
+        """Drop the files that are no longer there, except below a folder that did not open."""
+        here = {str(file.path) for file in found.files}
+        troubled = [path for path, _ in found.problems]
+        files = self._store.known_files()
+        gone = [
+            path
+            for path in files.keys() | self._store.failures().keys()
+            if path not in here
+            and (self._options.only_these or _is_below(Path(path), self._roots))
+            and not _is_below(Path(path), troubled)
+        ]
+        if gone:
+            with self._store.batch():
+                self._store.forget_paths(gone)
+        self._report.removed = len(files.keys() & set(gone))
+
+
+def _roots(store: Store, given: Sequence[Path], options: BuildOptions) -> list[Path]:
+    """Return the folders to visit and remember them for builds without any."""
+    before = store.roots()
+    if not given and not before:
+        raise CatalogError("say where the music is: attune catalog build DIR")
+    kept = [] if options.only_these and given else before
+    with store.batch():
+        store.put_roots(list(dict.fromkeys([*kept, *given])))
+    return list(given) or [_checked(one) for one in before]
+
+
+def _is_below(path: Path, folders: Sequence[Path]) -> bool:
+    return any(path.is_relative_to(folder) for folder in folders)
+
+
+def _digest(path: Path) -> bytes | None:
+    try:
+        return digest_of(path)
+    except SoundError:
+        return None  # The analysis will meet it again and give the reason.
+
+
+def _checked(folder: Path) -> Path:
+    folder = folder.expanduser().absolute()
+    if not folder.exists():
+        raise CatalogError(f"{folder}: there is no such folder")
+    if not folder.is_dir():
+        raise CatalogError(f"{folder}: is a file; name the folder that holds the music")
+    return folder
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the lock of the catalogue: two builds at once would undo each other."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / LOCK_FILE).open("w")
+    except OSError as error:
+        raise CatalogError(f"{folder}: cannot be written: {error.strerror}") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CatalogError(f"{folder}: another build is running there") from error
+        yield

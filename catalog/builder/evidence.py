@@ -1,0 +1,154 @@
+"""What speaks about a track's mood, each voice with its confidence, and all of them together."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from catalog.analysis import CatalogError, EvidencePart
+from catalog.builder.tags import Tags
+from catalog.emotions import EmotionPoint, blend
+
+if TYPE_CHECKING:
+    from catalog.sound import SoundAnnotator
+
+TRUST: dict[str, float] = {
+    "mood tag": 1.0,
+    "sound": 0.8,
+    "lyrics": 0.6,
+    "comment": 0.3,
+    "title": 0.25,
+}
+"""How far each kind of source is trusted before its own confidence. A judgement, not measured:
+a mood tag is a person's word for this very track; a title names a subject more often than a
+feeling; a comment tag is about the file as often as about the music."""
+
+ANALYSIS_VERSION = 1
+"""Raised when measurements or the judging of words change: every track is done again then."""
+
+LEAST_CONFIDENCE = 0.02
+"""A part with less is no evidence."""
+
+LEAST_GENRE_SHARE = 0.5
+"""The genre heard in the sound is taken (where no tag names one) from this share on."""
+
+
+def analysis_fingerprint(dlut: Path | None) -> str:
+    """Return what identifies the present way of analysing: version, ontology, sound model."""
+    digest = hashlib.sha256(str(ANALYSIS_VERSION).encode())
+    if dlut is not None:
+        try:
+            digest.update(dlut.read_bytes())
+        except OSError as error:
+            raise CatalogError(f"{dlut}: cannot be read: {error.strerror}") from error
+    try:
+        from catalog.sound import MODEL_FILE
+
+        digest.update(MODEL_FILE.read_bytes())
+    except (ImportError, OSError):
+        digest.update(b"no sound model")
+    return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known of a track's mood."""
+
+    parts: tuple[EvidencePart, ...]
+    point: EmotionPoint | None
+    """None without evidence."""
+    confidence: float
+    heard_genre: str = ""
+    language: str = ""
+    nothing_because: str = ""
+
+
+class EvidenceFinder:
+    """Asks every source about a track; loads the models at the first use."""
+
+    def __init__(self, dlut: Path | None = None) -> None:
+        """``dlut`` is the Chinese ontology's file where the owner has one."""
+        self._dlut = dlut
+        self._annotator: SoundAnnotator | None = None
+        self.sound_missing = ""
+        """Why sound cannot be analysed; empty when it can."""
+        try:
+            from catalog.sound import SoundAnnotator
+
+            self._annotator = SoundAnnotator.load()
+        except (ImportError, OSError, ValueError, RuntimeError) as error:
+            self.sound_missing = f"sound is not analysed: {error}"
+
+    def find(self, path: Path, tags: Tags) -> Evidence:
+        """Return what the words of the tags and the sound of the file say."""
+        parts: list[EvidencePart] = []
+        texts = (
+            ("mood tag", tags.mood),
+            ("lyrics", tags.lyrics),
+            ("comment", tags.comment),
+            ("title", tags.title),
+        )
+        language = ""
+        for source, text in texts:
+            part, spoken = self._read(source, text)
+            parts += [part] if part else []
+            if source == "lyrics":
+                language = spoken
+        heard, genre, sound_problem = self._hear(path)
+        parts += [heard] if heard else []
+        point, confidence = fuse(parts)
+        return Evidence(
+            parts=tuple(parts),
+            point=point,
+            confidence=confidence,
+            heard_genre=genre,
+            language=language,
+            nothing_because="" if point else self._nothing(sound_problem),
+        )
+
+    def _read(self, source: str, text: str) -> tuple[EvidencePart | None, str]:
+        from catalog.words import read_mood
+
+        if not text:
+            return None, ""
+        found = read_mood(text, self._dlut)
+        if found.point is None or found.confidence < LEAST_CONFIDENCE:
+            return None, found.language
+        detail = " ".join(text.split())
+        detail = detail if len(detail) <= 60 else f"{detail[:59]}…"
+        confidence = min(1.0, found.confidence)
+        return EvidencePart(source, TRUST[source], confidence, found.point, detail), found.language
+
+    def _hear(self, path: Path) -> tuple[EvidencePart | None, str, str]:
+        if self._annotator is None:
+            return None, "", "its sound was not analysed"
+        try:
+            heard = self._annotator.annotate(path)
+        except (OSError, ValueError, RuntimeError) as error:
+            return None, "", f"its sound could not be analysed ({error})"
+        genre, share = max(heard.genre.items(), key=lambda item: item[1])
+        strongest = max(heard.gems.items(), key=lambda item: item[1])[0]
+        part = EvidencePart(
+            "sound", TRUST["sound"], heard.confidence, heard.point,
+            f"{strongest}; sounds like {genre} ({share:.0%})",
+        )  # fmt: skip
+        return part, genre if share >= LEAST_GENRE_SHARE else "", ""
+
+    def _nothing(self, sound_problem: str) -> str:
+        return f"no words about a mood in its tags, and {sound_problem or 'its sound says nothing'}"
+
+
+def fuse(parts: Sequence[EvidencePart]) -> tuple[EmotionPoint | None, float]:
+    """Return the mean of the parts by trust times confidence, and how sure all are together.
+
+    The confidences add up as independent voices: the doubt left is the product of the doubts.
+    """
+    shares = [part.weight * part.confidence for part in parts]
+    if not any(share > 0 for share in shares):
+        return None, 0.0
+    doubt = math.prod(1 - min(1.0, share) for share in shares)
+    return blend([part.point for part in parts], shares), 1 - doubt

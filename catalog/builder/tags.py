@@ -1,0 +1,201 @@
+"""What a file says about itself: tags, the lyrics beside it, or failing those its name.
+
+Tags come from tinytag; what it cannot read is asked of FFmpeg (through PyAV). Text with broken
+encoding is kept as far as it can be read, and no tag, however odd, costs the track.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinytag import TinyTag
+
+LONGEST_NAME = 300
+LONGEST_TEXT = 20_000
+"""Characters kept of a name and of a text; a tag may hold megabytes."""
+
+_REPLAYGAIN_REFERENCE_LUFS = -18.0
+"""ReplayGain 2.0 levels to -18 LUFS, so a gain tells the loudness."""
+
+_SIDECAR_BYTES = 200_000
+_LRC_MARKS = re.compile(r"\[[^\]\n]*\]|<\d+:\d+(?:[.:]\d+)?>")
+_TRACK_NUMBER = re.compile(r"^(?:(?:\d{1,2}-)?\d{1,3}\s*[._)\-]+\s*|(?:\d-)?0\d{1,2}\s+)(?=\S)")
+"""``03. ``, ``3 - ``, ``1-03 `` or ``03 ``; not the number of ``99 Luftballons``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """Texts are empty where the file is silent."""
+
+    title: str
+    """Never empty: made of the file name if need be."""
+    artist: str
+    album: str
+    genre: str
+    mood: str = ""
+    lyrics: str = ""
+    comment: str = ""
+    replaygain_lufs: float | None = None
+    """Loudness that the file's ReplayGain tag implies."""
+    titled_by_path: bool = False
+    """Title or album come from the path, not from tags."""
+
+
+def read_tags(path: Path, sidecar: Path | None = None) -> Tags:
+    """Return the tags of a file; what is missing is taken from its path, ``Artist - Title``."""
+    fields = _with_tinytag(path) or _with_ffmpeg(path)
+    from_name = _from_path(path)
+    titles = [_name(value) for value in fields.get("title", ())]
+    title = _best_title([value for value in titles if value], path)
+    album = _first_name(fields, "album")
+    lyrics = read_sidecar(sidecar) if sidecar else ""
+    return Tags(
+        title=title or from_name["title"],
+        artist=_first_name(fields, "artist", "albumartist", "composer") or from_name["artist"],
+        album=album or from_name["album"],
+        genre=_first_name(fields, "genre"),
+        mood=_first_name(fields, "mood", "tmoo"),
+        lyrics=lyrics or strip_times(_text(fields, "lyrics", "unsyncedlyrics", "uslt")),
+        comment=_text(fields, "comment", "description"),
+        replaygain_lufs=_replaygain(_first_name(fields, "replaygain_track_gain")),
+        titled_by_path=not (title and album),
+    )
+
+
+def read_sidecar(path: Path) -> str:
+    """Return the lyrics in a ``.lrc`` or ``.txt`` file as plain text; empty if unreadable."""
+    try:
+        with path.open("rb") as file:
+            return strip_times(_decode(file.read(_SIDECAR_BYTES)))[:LONGEST_TEXT]
+    except OSError:
+        return ""  # It was there a moment ago; the next build sees that it has gone.
+
+
+def strip_times(lyrics: str) -> str:
+    """Return lyrics without the time marks and headings of the LRC format."""
+    lines = (_LRC_MARKS.sub("", line).strip() for line in lyrics.splitlines())
+    return "\n".join(line for line in lines if line)
+
+
+def cover_in(path: Path) -> bytes | None:
+    """Return the picture embedded in a file, as it is (JPEG, PNG ...), or None."""
+    try:
+        image = TinyTag.get(path, duration=False, image=True).images.any
+    except Exception:  # noqa: BLE001 - tinytag lets errors of any kind through on odd files
+        return None
+    return image.data if image is not None and image.data else None
+
+
+def _with_tinytag(path: Path) -> dict[str, list[str]]:
+    try:
+        tag = TinyTag.get(path, duration=False)
+        values = tag.as_dict()
+    except Exception:  # noqa: BLE001 - as above; FFmpeg is asked next
+        return {}
+    fields: dict[str, list[str]] = {}
+    for key, value in values.items():
+        texts = value if isinstance(value, list) else [value]
+        fields[key.lower()] = [str(text) for text in texts if isinstance(text, str | int | float)]
+    return fields
+
+
+def _with_ffmpeg(path: Path) -> dict[str, list[str]]:
+    import av
+    import av.error
+
+    try:
+        with av.open(str(path), metadata_errors="replace") as container:
+            layers: Iterable[Mapping[str, str]] = (
+                *(stream.metadata for stream in container.streams.audio),
+                container.metadata,
+            )
+            return {key.lower(): [value] for layer in layers for key, value in layer.items()}
+    except (av.error.FFmpegError, OSError, ValueError):
+        return {}  # The decoding pass says what is wrong with the file.
+
+
+def _from_path(path: Path) -> dict[str, str]:
+    folder, dash, rest = path.parent.name.partition(" - ")
+    artist, album = (folder, rest) if dash else ("", path.parent.name)
+    stem = path.stem.replace("_", " ")
+    stem = _TRACK_NUMBER.sub("", stem, count=1) if not stem.isdigit() else stem
+    if " - " in stem:
+        first, _, title = stem.rpartition(" - ")
+        artist = artist or first
+    else:
+        title = stem if " " in stem else stem.replace("-", " ")
+    title = _name(title) or _name(path.name)
+    if title.islower():
+        title = title[0].upper() + title[1:]
+    return {"title": title, "artist": _name(artist), "album": _name(album)}
+
+
+def _best_title(titles: list[str], path: Path) -> str:
+    """Return the title; of several in one file the one that is most like the file's name."""
+    if len(titles) < 2:
+        return titles[0] if titles else ""
+    stem = _squash(path.stem)
+
+    def likeness(title: str) -> float:
+        return difflib.SequenceMatcher(None, _squash(title), stem).ratio()
+
+    return max(titles, key=likeness)
+
+
+def _squash(text: str) -> str:
+    return re.sub(r"\W|_", "", text).lower()
+
+
+def _first_name(fields: Mapping[str, list[str]], *keys: str) -> str:
+    for key in keys:
+        for value in fields.get(key, ()):
+            if name := _name(value):
+                return name
+    return ""
+
+
+def _text(fields: Mapping[str, list[str]], *keys: str) -> str:
+    parts = [_clean(value) for key in keys for value in fields.get(key, ())]
+    return "\n".join(dict.fromkeys(part for part in parts if part))[:LONGEST_TEXT]
+
+
+def _name(value: str) -> str:
+    """Return one clean line."""
+    return " ".join(_clean(value).split())[:LONGEST_NAME]
+
+
+def _clean(value: str) -> str:
+    """Return text without what no screen or database takes: controls, lone surrogates."""
+    sound = value.encode("utf-8", "replace").decode("utf-8")
+    kept = (letter for letter in sound if letter in "\n\t" or unicodedata.category(letter) != "Cc")
+    return unicodedata.normalize("NFC", "".join(kept)).strip()
+
+
+def _replaygain(value: str) -> float | None:
+    match = re.match(r"\s*([+-]?\d+(?:\.\d+)?)", value)
+    if match is None:
+        return None
+    gain_db = float(match.group(1))
+    return _REPLAYGAIN_REFERENCE_LUFS - gain_db if -60 < gain_db < 60 else None
+
+
+def _decode(content: bytes) -> str:
+    """Return lyrics in the encodings they come in: UTF-8, UTF-16, GB 18030, Windows-1252."""
+    if content[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        return content.decode("utf-16", "replace")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        pass
+    chinese = content.decode("gb18030", "replace")
+    # Western text also passes for GB 18030, but then hardly a letter is an ideograph.
+    letters = [letter for letter in chinese if letter.isalpha()]
+    ideographs = sum("\u4e00" <= letter <= "\u9fff" for letter in letters)
+    if letters and ideographs > len(letters) / 2 and "\ufffd" not in chinese:
+        return chinese
+    return content.decode("cp1252", "replace")

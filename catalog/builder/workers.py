@@ -1,0 +1,166 @@
+"""Several processes that analyse files, each given one file at a time."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self, cast
+
+from catalog.builder.wire import Job, Outcome, decode_outcome, encode_job
+
+JOB_TIMEOUT_S = 30 * 60.0
+"""A file that keeps a worker longer (two hours of music take about two minutes) is given up."""
+
+_STOP_S = 2.0
+"""Time a worker has to end by itself when the build stops."""
+
+
+class _Worker:
+    """One process and the job it has."""
+
+    def __init__(self, command: list[str]) -> None:
+        self.job: Job | None = None
+        self.since = 0.0
+        self.process = subprocess.Popen(  # noqa: S603 - our own module
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # Decoders complain there about files named anyway.
+            start_new_session=True,  # Ctrl-C is for the build, which ends the workers in order.
+            env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            cwd=Path(__file__).parents[2],
+        )
+
+    @property
+    def answers(self) -> IO[bytes]:
+        return cast("IO[bytes]", self.process.stdout)
+
+    def give(self, job: Job) -> None:
+        self.job, self.since = job, time.monotonic()
+        jobs = cast("IO[bytes]", self.process.stdin)
+        with suppress(BrokenPipeError):  # It has died: its answer will say so.
+            jobs.write(encode_job(job))
+            jobs.flush()
+
+    def take(self) -> Outcome:
+        """Return the outcome that is ready; a dead or confused worker is an outcome, too."""
+        line = self.answers.readline()
+        if line.endswith(b"\n"):
+            try:
+                return decode_outcome(line)
+            except (ValueError, KeyError, TypeError) as error:
+                self.stop()
+                return Outcome(None, f"its analysis gave no usable answer ({error})")
+        self.stop()
+        return Outcome(None, f"the process that analysed it {_ending(self.process.returncode)}")
+
+    @property
+    def is_alive(self) -> bool:
+        return self.process.poll() is None
+
+    def stop(self) -> None:
+        """End the process; returns when it has ended."""
+        if self.process.stdin:
+            with suppress(BrokenPipeError):
+                self.process.stdin.close()
+        if self.job is not None and self.is_alive:
+            self.process.terminate()
+        try:
+            self.process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSetup:
+    """What every worker is told once."""
+
+    fingerprint: str
+    dlut: Path | None = None
+
+    def command(self) -> list[str]:
+        """Return the command that starts a worker."""
+        dlut = str(self.dlut.resolve()) if self.dlut else ""
+        return [sys.executable, "-m", "catalog.builder.worker", self.fingerprint, dlut]
+
+
+class WorkerPool:
+    """A number of worker processes; a context manager that leaves none behind."""
+
+    def __init__(self, count: int, setup: WorkerSetup, timeout_s: float = JOB_TIMEOUT_S) -> None:
+        self._count = count
+        self._command = setup.command()
+        self._timeout_s = timeout_s
+        self._workers: list[_Worker] = []
+        self._selector = selectors.DefaultSelector()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for worker in list(self._workers):
+            self._drop(worker)
+        self._selector.close()
+
+    def outcomes(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome]]:
+        """Yield each job with what became of it, as they get done."""
+        waiting = iter(jobs)
+        for _ in range(self._count):
+            self._feed(None, waiting)
+        while self._workers:
+            ready = [cast("_Worker", key.data) for key, _ in self._selector.select(timeout=1.0)]
+            late = [one for one in self._workers if one not in ready and self._is_late(one)]
+            for worker in ready + late:
+                job = cast("Job", worker.job)
+                outcome = worker.take() if worker in ready else self._give_up(worker)
+                worker.job = None
+                self._feed(worker, waiting)
+                yield job, outcome
+
+    def _is_late(self, worker: _Worker) -> bool:
+        return time.monotonic() - worker.since > self._timeout_s
+
+    def _give_up(self, worker: _Worker) -> Outcome:
+        worker.stop()
+        return Outcome(None, f"took longer than {self._timeout_s:.0f} s to analyse")
+
+    def _feed(self, worker: _Worker | None, waiting: Iterator[Job]) -> None:
+        """Give a worker (a fresh one for None or in place of a dead one) its next job."""
+        job = next(waiting, None)
+        if worker is not None and (job is None or not worker.is_alive):
+            self._drop(worker)
+            worker = None
+        if job is None:
+            return
+        if worker is None:
+            worker = _Worker(self._command)
+            self._workers.append(worker)
+            self._selector.register(worker.answers, selectors.EVENT_READ, worker)
+        worker.give(job)
+
+    def _drop(self, worker: _Worker) -> None:
+        self._selector.unregister(worker.answers)
+        self._workers.remove(worker)
+        worker.stop()
+        worker.answers.close()
+
+
+def _ending(code: int | None) -> str:
+    if code is not None and code < 0:
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"ended with code {code}"

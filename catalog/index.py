@@ -1,0 +1,272 @@
+"""The nearest-neighbour index (HNSW) over the tracks' vectors, checked before it is loaded.
+
+hnswlib crashes on a damaged file or answers nonsense, so nothing is handed to it before the
+digest in the manifest matches. Its own file format asks the system for the file position once
+per element; its arrays, mapped into memory as they are, load in less than half the time, and
+the vectors in them serve the exact search, too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import hnswlib
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog import index_file
+from catalog.analysis import CatalogError
+from catalog.index_file import METRIC, REMEDY, Manifest
+
+M = 12
+EF_CONSTRUCTION = 150
+EF_SEARCH = 200
+"""hnswlib's parameters: over 220,000 clustered vectors recall@10 is above .999 at about 0.2 ms
+a query; benchmarks/bench_index.py measures them anew."""
+
+SEED = 1
+"""Of hnswlib's random levels."""
+
+_LABELS, _ROWS, _LEVELS, _BASE, _LINKS = (
+    "label_lookup_external", "label_lookup_internal", "element_levels", "data_level0",
+    "link_lists",
+)  # fmt: skip
+_ARRAYS = (_LABELS, _ROWS, _LEVELS, _BASE, _LINKS)
+
+
+class Graph(Protocol):
+    """The part of ``hnswlib.Index`` that answers queries; labels are places in ``ids``."""
+
+    def set_ef(self, ef: int) -> None: ...
+
+    def knn_query(
+        self, data: NDArray[np.float32], k: int, num_threads: int
+    ) -> tuple[NDArray[np.uint64], NDArray[np.float32]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A track near a vector."""
+
+    track_id: int
+    distance: float
+    """Euclidean distance in the embedding; 0 is identical."""
+
+
+class ExactSearch:
+    """All distances, a matrix times a vector: the truth, and the faster way when few remain."""
+
+    def __init__(self, ids: NDArray[np.int64], vectors: NDArray[np.float32]) -> None:
+        """Take ids (n,), sorted, and vectors (n, dimension)."""
+        self._ids = ids
+        self._vectors = vectors
+        self._squares = np.einsum("nd,nd->n", vectors, vectors)
+
+    def nearest(
+        self,
+        vector: NDArray[np.float32],
+        k: int,
+        *,
+        exclude: Collection[int] = (),
+        among: NDArray[np.int64] | None = None,
+    ) -> list[Neighbour]:
+        """Return up to ``k`` tracks nearest to ``vector``; see :meth:`VectorIndex.nearest`."""
+        ids, vectors, squares = self._ids, self._vectors, self._squares
+        if among is not None:
+            rows = self._rows(among)
+            ids, vectors, squares = ids[rows], vectors[rows], squares[rows]
+        scores = squares - 2 * (vectors @ vector)  # The rest of the square is the same for all.
+        if exclude:
+            banned = np.fromiter(exclude, np.int64, len(exclude))
+            scores[np.isin(ids, banned)] = np.inf
+        best = np.argpartition(scores, k - 1)[:k] if k < scores.size else np.arange(scores.size)
+        best = best[np.isfinite(scores[best])]
+        # Differences, not the expanded square: that has no digits left near 0.
+        distances = np.sqrt(np.square(vectors[best] - vector).sum(axis=1))
+        order = np.argsort(distances, kind="stable")
+        return [Neighbour(int(ids[best[i]]), float(distances[i])) for i in order]
+
+    def _rows(self, among: NDArray[np.int64]) -> NDArray[np.intp]:
+        places = np.searchsorted(self._ids, among)
+        known = places < self._ids.size
+        known[known] = self._ids[places[known]] == among[known]
+        return places[known]
+
+
+class VectorIndex:
+    """Nearest tracks to a vector; never changes once it is made."""
+
+    def __init__(
+        self,
+        graph: Graph | None,
+        ids: NDArray[np.int64],
+        stored: NDArray[np.float32],
+        rows: NDArray[np.uint32],
+        manifest: Manifest,
+    ) -> None:
+        """Take the graph, ids (n,) sorted, and where in ``stored`` the vector of each id is."""
+        self.manifest = manifest
+        self._graph = graph
+        self._ids = ids
+        self._stored = stored
+        self._rows = rows
+        self._exact: ExactSearch | None = None
+
+    @property
+    def count(self) -> int:
+        """How many tracks are in the index."""
+        return self.manifest.count
+
+    @property
+    def exact(self) -> ExactSearch:
+        """The exact search over the same vectors; they are copied into memory at first use."""
+        if self._exact is None:
+            self._exact = ExactSearch(self._ids, self._stored[self._rows])
+        return self._exact
+
+    def nearest(
+        self,
+        vector: NDArray[np.float32],
+        k: int,
+        *,
+        exclude: Collection[int] = (),
+        among: NDArray[np.int64] | None = None,
+    ) -> list[Neighbour]:
+        """Return up to ``k`` tracks nearest to ``vector`` (dimension,), the closest first.
+
+        ``exclude`` are track ids left out; ``among`` (sorted ids) restricts the search to
+        some. Where a filter leaves few, or the graph would be asked for many, the exact search
+        answers: there it is the faster one.
+        """
+        if k < 1 or self._graph is None:
+            return []
+        wanted = k + len(exclude)
+        if among is None and wanted <= graph_limit(self.count):
+            found = self._ask_graph(self._graph, vector, min(wanted, self.count))
+            if found is not None:
+                banned = set(exclude)
+                return [one for one in found if one.track_id not in banned][:k]
+        return self.exact.nearest(vector, k, exclude=exclude, among=among)
+
+    def _ask_graph(
+        self, graph: Graph, vector: NDArray[np.float32], wanted: int
+    ) -> list[Neighbour] | None:
+        graph.set_ef(max(EF_SEARCH, 2 * wanted))
+        try:
+            places, squares = graph.knn_query(vector[np.newaxis], wanted, 1)
+        except RuntimeError:
+            return None  # The graph reaches fewer than were asked for.
+        distances = np.sqrt(np.maximum(squares[0], 0.0))
+        return [
+            Neighbour(int(self._ids[place]), float(distance))
+            for place, distance in zip(places[0], distances, strict=True)
+        ]
+
+
+def graph_limit(count: int) -> int:
+    """Return up to how many neighbours the graph is asked for before all distances are faster.
+
+    The two constants are measured by benchmarks/bench_index.py.
+    """
+    return max(100, count // 90)
+
+
+def points_digest(ids: NDArray[np.int64], vectors: NDArray[np.float32], space: str) -> str:
+    """Return a digest of what an index is made of, the parameters included."""
+    how = f"{index_file.FORMAT} {index_file.SCHEMA_VERSION} {space} {M} {EF_CONSTRUCTION}"
+    digest = hashlib.sha256(how.encode())
+    digest.update(np.ascontiguousarray(ids, "<i8").data)
+    digest.update(np.ascontiguousarray(vectors, "<f4").data)
+    return digest.hexdigest()
+
+
+def write_index(
+    folder: Path,
+    ids: NDArray[np.int64],
+    vectors: NDArray[np.float32],
+    *,
+    space: str,
+    catalogue_id: str,
+) -> Manifest:
+    """Build the index of ids (n,), sorted, and vectors (n, dimension) and replace the old one.
+
+    Raises:
+        CatalogError: it cannot be written; the old index still stands.
+    """
+    facts, arrays = _build(vectors)
+    try:
+        file, size, sha256 = index_file.write_blocks(folder, facts, [ids, *arrays])
+        manifest = Manifest(
+            catalogue_id, space, vectors.shape[1], len(ids),
+            points_digest(ids, vectors, space), M, EF_CONSTRUCTION, EF_SEARCH,
+            file, size, sha256,
+        )  # fmt: skip
+        index_file.write_manifest(folder, manifest)
+    except OSError as error:
+        raise CatalogError(
+            f"{folder}: the index cannot be written: {error.strerror or error};"
+            " the one before it still stands"
+        ) from error
+    return manifest
+
+
+def load_index(folder: Path, *, catalogue_id: str, space: str, dimension: int) -> VectorIndex:
+    """Check and load the index in ``folder``.
+
+    Raises:
+        CatalogError: it is missing, damaged, or belongs to another catalogue or space.
+    """
+    manifest = index_file.read_manifest(folder)
+    where = folder / index_file.MANIFEST_FILE
+    if manifest.catalogue_id != catalogue_id:
+        raise CatalogError(f"{where}: belongs to another catalogue; {REMEDY}")
+    found = (manifest.space, manifest.dimension, manifest.metric)
+    if found != (space, dimension, METRIC):
+        raise CatalogError(
+            f"{where}: is of the space {found}, wanted is {(space, dimension, METRIC)}; {REMEDY}"
+        )
+    facts, arrays = index_file.read_blocks(folder, manifest)
+    ids = arrays[0]
+    if len(ids) != manifest.count:
+        raise CatalogError(f"{where}: says {manifest.count} tracks, the file has {len(ids)}")
+    if manifest.count == 0:
+        nothing = np.zeros((0, dimension), np.float32)
+        return VectorIndex(None, ids, nothing, np.zeros(0, np.uint32), manifest)
+    return _assemble(where, facts, arrays, manifest)
+
+
+def _build(vectors: NDArray[np.float32]) -> tuple[dict[str, Any], list[NDArray[Any]]]:
+    """Return hnswlib's state: its numbers and its arrays."""
+    count, dimension = vectors.shape
+    if count == 0:
+        return {}, []
+    graph = hnswlib.Index(space=METRIC, dim=dimension)
+    graph.init_index(max_elements=count, M=M, ef_construction=EF_CONSTRUCTION, random_seed=SEED)
+    graph.add_items(np.ascontiguousarray(vectors, np.float32))
+    state = cast("dict[str, Any]", graph.__getstate__()[0])
+    arrays = [state.pop(name) for name in _ARRAYS]
+    return state, arrays
+
+
+def _assemble(
+    where: Path, facts: dict[str, Any], arrays: list[NDArray[Any]], manifest: Manifest
+) -> VectorIndex:
+    ids, count = arrays[0], manifest.count
+    state = facts | dict(zip(_ARRAYS, arrays[1:], strict=True))
+    first, end = state["offset_data"], state["label_offset"]
+    if (
+        state["cur_element_count"] != count
+        or end - first != 4 * manifest.dimension
+        or state[_BASE].size != count * state["size_data_per_element"]
+    ):
+        raise CatalogError(f"{where}: does not fit its index file; {REMEDY}")
+    graph = hnswlib.Index(state)
+    stored = state[_BASE].reshape(count, -1)[:, first:end].view("<f4")
+    # Threads add in any order: the row of an id is found by its label.
+    rows = np.empty(count, np.uint32)
+    rows[state[_LABELS]] = state[_ROWS]
+    return VectorIndex(cast("Graph", graph), ids, stored, rows, manifest)

@@ -1,0 +1,192 @@
+"""The index on disk: one file of blocks, and the manifest that says what the file must be.
+
+The manifest names its file by digest and is replaced last, in one step. Until then, and after
+a crash at any moment, the index before it is whole and valid.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.analysis import CatalogError
+
+MANIFEST_FILE = "index.json"
+FORMAT = "attune-index"
+SCHEMA_VERSION = 1
+METRIC = "l2"
+REMEDY = "make it anew with `attune catalog build`"
+
+_ALIGN = 16
+"""Bytes; every block starts at a multiple, so that its numbers are aligned in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What the index file must be; kept beside it as JSON."""
+
+    catalogue_id: str
+    """Of the track store whose ids the index answers with."""
+    space: str
+    """Name of the embedding, see ``catalog.space``."""
+    dimension: int
+    count: int
+    points_sha256: str
+    """Of the ids and vectors that went in: equal means there is nothing to rebuild."""
+    m: int
+    ef_construction: int
+    ef_search: int
+    file: str
+    bytes: int
+    sha256: str
+    metric: str = METRIC
+    schema_version: int = SCHEMA_VERSION
+
+
+def write_blocks(
+    folder: Path, facts: dict[str, Any], arrays: Sequence[NDArray[Any]]
+) -> tuple[str, int, str]:
+    """Write facts and arrays (1-D) to a new file in ``folder``; return its name, size, sha256.
+
+    Raises:
+        OSError: it cannot be written in full; nothing is left behind.
+    """
+    layout = [(array.dtype.newbyteorder("<").str, array.size) for array in arrays]
+    header = json.dumps({**facts, "layout": layout}, sort_keys=True).encode()
+    temporary = folder / f".index-{os.getpid()}.tmp"
+    digest = hashlib.sha256()
+    try:
+        with temporary.open("wb") as file:
+            length = np.array([len(header)], "<u8")
+            contents = (array.data.cast("B") for array in (length, *arrays) if array.size)
+            first = next(contents)
+            for block in (first, memoryview(header), *contents):
+                padding = bytes(-block.nbytes % _ALIGN)
+                for part in (block, padding):
+                    digest.update(part)
+                    file.write(part)
+            file.flush()
+            os.fsync(file.fileno())
+            size = file.tell()
+        name = f"index-{digest.hexdigest()[:16]}.hnsw"
+        temporary.replace(folder / name)
+        return name, size, digest.hexdigest()
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def read_blocks(folder: Path, manifest: Manifest) -> tuple[dict[str, Any], list[NDArray[Any]]]:
+    """Return facts and arrays of the manifest's file, mapped into memory, after checking it.
+
+    Raises:
+        CatalogError: it is missing or not, byte for byte, what the manifest says.
+    """
+    path = folder / manifest.file
+    try:
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size != manifest.bytes:
+                raise CatalogError(f"{path}: is cut short or grown (wrong size); {REMEDY}")
+            content = _map(file.fileno())
+    except OSError as error:
+        raise CatalogError(f"{path}: cannot be read: {error.strerror}; {REMEDY}") from error
+    if hashlib.sha256(content).hexdigest() != manifest.sha256:
+        raise CatalogError(f"{path}: is damaged (wrong digest); {REMEDY}")
+    try:
+        return _cut(content)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CatalogError(f"{path}: is no index file ({error}); {REMEDY}") from error
+
+
+def _cut(content: mmap.mmap) -> tuple[dict[str, Any], list[NDArray[Any]]]:
+    length = int(np.frombuffer(content, "<u8", 1)[0])
+    facts = json.loads(content[_ALIGN : _ALIGN + length])
+    start = _ALIGN + length + (-length % _ALIGN)
+    arrays = []
+    for kind, size in facts.pop("layout"):
+        array = np.frombuffer(content, kind, size, start if size else 0)
+        arrays.append(array)
+        start += array.nbytes + (-array.nbytes % _ALIGN)
+    return facts, arrays
+
+
+def _map(descriptor: int) -> mmap.mmap:
+    populate = getattr(mmap, "MAP_POPULATE", 0)  # Linux: read it all ahead.
+    return mmap.mmap(descriptor, 0, flags=mmap.MAP_SHARED | populate, prot=mmap.PROT_READ)
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Put the manifest in place, then remove the files of earlier indexes.
+
+    Raises:
+        OSError: it cannot be written; the manifest before it still stands.
+    """
+    data = asdict(manifest)
+    text = json.dumps({"format": FORMAT, **data, "seal": _seal(data)}, indent=2) + "\n"
+    temporary = folder / f".{MANIFEST_FILE}.{os.getpid()}.tmp"
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(folder / MANIFEST_FILE)
+        _sync_folder(folder)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    for path in folder.glob("index-*.hnsw"):  # Who has one open keeps it.
+        if path.name != manifest.file:
+            with suppress(OSError):
+                path.unlink()
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Return the manifest in ``folder``.
+
+    Raises:
+        CatalogError: it is missing, damaged, or of another version.
+    """
+    path = folder / MANIFEST_FILE
+    try:
+        data = json.loads(path.read_bytes())
+    except OSError as error:
+        raise CatalogError(f"{path}: cannot be read: {error.strerror}; {REMEDY}") from error
+    except ValueError as error:
+        raise CatalogError(f"{path}: is damaged ({error}); {REMEDY}") from error
+    if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
+        raise CatalogError(f"{path}: is not the manifest of an index; {REMEDY}")
+    seal = data.pop("seal", None)
+    if data.get("schema_version") != SCHEMA_VERSION:
+        raise CatalogError(
+            f"{path}: has version {data.get('schema_version')!r}, this Attune reads"
+            f" {SCHEMA_VERSION}; {REMEDY}"
+        )
+    if seal != _seal(data):
+        raise CatalogError(f"{path}: was changed or damaged (wrong seal); {REMEDY}")
+    try:
+        return Manifest(**data)
+    except TypeError as error:
+        raise CatalogError(f"{path}: is damaged ({error}); {REMEDY}") from error
+
+
+def _seal(data: dict[str, Any]) -> str:
+    """Return a digest of the manifest's own values, so that a flipped bit in it shows."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,244 @@
+"""The owner's music as the kiosk uses it: nearest tracks, a track by its id, its cover.
+
+Only the index is held in memory; tracks are read from the store when they are asked for.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.analysis import CatalogError, Failure
+from catalog.emotions import EmotionPoint
+from catalog.explain import Explanation, explain
+from catalog.index_file import MANIFEST_FILE, Manifest
+from catalog.indexing import open_index
+from catalog.space import DEFAULT_SPACE, embed
+from catalog.store import STORE_FILE, Store
+from catalog.track import Track
+
+__all__ = ["CatalogError", "CatalogInfo", "Library", "Match"]
+
+log = logging.getLogger(__name__)
+
+COVER_NAMES = ("cover.jpg", "cover.png", "folder.jpg", "folder.png", "front.jpg", "front.png")
+LARGEST_COVER_BYTES = 10_000_000
+
+Generation = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A track and how far it is from what was asked for."""
+
+    track: Track
+    distance: float
+    """In the emotion space; 0 is identical."""
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogInfo:
+    """A catalogue in numbers."""
+
+    folder: Path
+    index: Manifest
+    tracks_in_index: int
+    tracks_in_store: int
+    duration_s: float
+    """Of all tracks together."""
+    genres: dict[str, int]
+    artists: dict[str, int]
+    evidence: dict[str, int]
+    """Kind of source -> number of tracks it speaks about."""
+    failures: tuple[Failure, ...]
+    without_evidence: dict[str, int]
+    music: tuple[Path, ...]
+    """The folders it was built from."""
+    store_bytes: int
+
+
+class Library:
+    """A catalogue opened for reading; ``cover`` may be called from any thread."""
+
+    def __init__(self, folder: Path) -> None:
+        """Use :meth:`open`."""
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._generation = self.generation()
+        self._store = Store(folder)
+        try:
+            self._index = open_index(self._store, folder)
+        except CatalogError:
+            self._store.close()
+            raise
+        self._genres: dict[str, NDArray[np.int64]] = {}
+
+    @classmethod
+    def open(cls, folder: Path) -> Library:
+        """Open the catalogue in ``folder``.
+
+        Raises:
+            CatalogError: there is none, or it is damaged; one line that says what to do.
+        """
+        folder = folder.expanduser()
+        if not (folder / STORE_FILE).exists():
+            raise CatalogError(f"no catalogue in {folder}: run `attune catalog build DIR`")
+        if not (folder / MANIFEST_FILE).exists():
+            raise CatalogError(
+                f"the catalogue in {folder} was not finished: run `attune catalog build`"
+            )
+        return cls(folder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the store."""
+        with self._lock:
+            self._store.close()
+
+    @property
+    def count(self) -> int:
+        """How many tracks there are to choose from."""
+        return self._index.count
+
+    def nearest(
+        self,
+        point: EmotionPoint,
+        k: int,
+        *,
+        exclude: Collection[int] = (),
+        genre: str | None = None,
+    ) -> list[Match]:
+        """Return up to ``k`` tracks nearest to ``point``, the closest first.
+
+        ``exclude`` are track ids left out; ``genre`` (letter case aside) keeps only its tracks.
+        """
+        vector = embed(point, DEFAULT_SPACE)
+        among = None if genre is None else self._ids_of_genre(genre)
+        barred = set(exclude)
+        while True:
+            found = self._index.nearest(vector, k, exclude=barred, among=among)
+            tracks = self._store.tracks_by_id([one.track_id for one in found])
+            missing = {one.track_id for one in found} - tracks.keys()
+            if not missing:
+                break
+            barred |= missing  # Files that went away since the index was made: look further.
+        return [Match(tracks[one.track_id], one.distance) for one in found]
+
+    def track(self, track_id: int) -> Track | None:
+        """Return a track, or None when there is none of this id."""
+        return self._store.track(track_id)
+
+    def tracks(self) -> Iterator[Track]:
+        """Yield all tracks by id."""
+        return self._store.tracks()
+
+    def find(self, what: str) -> Track | None:
+        """Return the track of an id or of a file's path, or None."""
+        track_id = int(what) if what.isdecimal() else None
+        if track_id is None:
+            track_id = self._store.find_track_id(Path(what).expanduser().absolute())
+        return None if track_id is None else self.track(track_id)
+
+    def explain(self, track_id: int) -> Explanation:
+        """Return the evidence behind a track; raises CatalogError for an unknown id."""
+        track = self.track(track_id)
+        if track is None:
+            raise CatalogError(f"there is no track {track_id} in {self._folder}")
+        confidence = self._store.confidence(track_id)
+        return explain(track, confidence, self._store.evidence(track_id))
+
+    def cover(self, track_id: int) -> bytes | None:
+        """Return the cover picture (JPEG or PNG bytes) in the file or beside it, or None."""
+        with self._lock:
+            path = self._store.path_of(track_id)
+        if path is None:
+            return None
+        from catalog.builder.tags import cover_in
+
+        embedded = cover_in(path)
+        if embedded is not None and len(embedded) <= LARGEST_COVER_BYTES:
+            return embedded
+        return _cover_beside(path)
+
+    def info(self) -> CatalogInfo:
+        """Return the catalogue in numbers."""
+        store = self._store
+        tracks, duration_s = store.totals()
+        return CatalogInfo(
+            folder=self._folder,
+            index=self._index.manifest,
+            tracks_in_index=self.count,
+            tracks_in_store=tracks,
+            duration_s=duration_s,
+            genres=store.counts_by("genre"),
+            artists=store.counts_by("artist"),
+            evidence=store.evidence_sources(),
+            failures=tuple(store.failures().values()),
+            without_evidence=store.without_evidence(),
+            music=tuple(store.roots()),
+            store_bytes=store.path.stat().st_size,
+        )
+
+    def generation(self) -> Generation:
+        """Return what changes whenever the catalogue is rebuilt; costs one look at a file."""
+        try:
+            status = (self._folder / MANIFEST_FILE).stat()
+        except OSError:
+            return (0, 0)
+        return (status.st_mtime_ns, status.st_ino)
+
+    def reload_if_changed(self) -> bool:
+        """Take over a rebuilt catalogue; True if there was one.
+
+        A catalogue that cannot be loaded is logged and the present one goes on.
+        """
+        now = self.generation()
+        if now == self._generation:
+            return False
+        self._generation = now
+        try:
+            fresh = Library(self._folder)
+        except CatalogError as error:
+            log.warning("the rebuilt catalogue is not taken: %s", error)
+            return False
+        with self._lock:
+            old, self._store = self._store, fresh._store
+            self._index, self._generation = fresh._index, fresh._generation
+            self._genres = {}
+            old.close()
+        return True
+
+    def _ids_of_genre(self, genre: str) -> NDArray[np.int64]:
+        key = genre.casefold()
+        if key not in self._genres:
+            self._genres[key] = self._store.ids_of_genre(genre)
+        return self._genres[key]
+
+
+def _cover_beside(track: Path) -> bytes | None:
+    for name in COVER_NAMES:
+        path = track.parent / name
+        try:
+            if path.stat().st_size <= LARGEST_COVER_BYTES:
+                return path.read_bytes()
+        except OSError:
+            continue  # Not there: try the next name.
+    return None

@@ -1,0 +1,388 @@
+"""The track store: one SQLite file with tracks, their evidence, their files and the failures.
+
+A track is a content (a digest), not a path: a moved or copied file is the same track, and the
+tracks of files that went away keep their measurements in case the files come back.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+import uuid
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.analysis import (
+    POINT_LENGTH,
+    CatalogError,
+    EvidencePart,
+    Failure,
+    FileStamp,
+    KnownFile,
+    TrackAnalysis,
+    pack_point,
+    unpack_point,
+)
+from catalog.migrations import migrate
+from catalog.track import Track
+
+STORE_FILE = "tracks.sqlite"
+_MAX_SQL_VARIABLES = 500
+"""Identifiers per statement; SQLite itself allows 999 at least."""
+
+
+_TRACK_COLUMNS = (
+    "t.track_id, f.path, t.title, t.artist, t.album, t.genre, t.duration_s, t.point,"
+    " t.integrated_loudness_lufs, t.true_peak_dbtp, t.lead_silence_s, t.tail_silence_s"
+)
+_ONE_FILE = "JOIN files AS f ON f.path = (SELECT min(path) FROM files WHERE track_id = t.track_id)"
+_WRITTEN_COLUMNS = (
+    "digest", "size", "sidecar", "named_after", "title", "artist", "album", "genre", "language",
+    "duration_s", "integrated_loudness_lufs", "true_peak_dbtp", "lead_silence_s",
+    "tail_silence_s", "fingerprint", "point", "confidence", "no_evidence",
+)  # fmt: skip
+_PUT_TRACK = (
+    f"INSERT INTO tracks ({', '.join(_WRITTEN_COLUMNS)})"  # noqa: S608
+    f" VALUES ({', '.join('?' * len(_WRITTEN_COLUMNS))}) ON CONFLICT (digest) DO UPDATE SET "
+    + ", ".join(f"{column} = excluded.{column}" for column in _WRITTEN_COLUMNS[1:])
+    + " RETURNING track_id"
+)
+
+
+def naming(path: Path) -> str:
+    """Return the part of a path that names an untagged track: its folder and its stem."""
+    return f"{path.parent.name}/{path.stem}"
+
+
+def _track(row: Sequence[Any]) -> Track:
+    track_id, path, title, artist, album, genre, duration_s, point, lufs, peak, lead, tail = row
+    return Track(
+        track_id=track_id, path=Path(path), title=title, artist=artist, album=album, genre=genre,
+        duration_s=duration_s, point=unpack_point(point), integrated_loudness_lufs=lufs,
+        true_peak_dbtp=peak, lead_silence_s=lead, tail_silence_s=tail,
+    )  # fmt: skip
+
+
+class Store:
+    """The SQLite file of a catalogue; may be read from several threads (one lock)."""
+
+    def __init__(self, folder: Path, *, writable: bool = False) -> None:
+        """Open the store in ``folder``; a writable one is created or migrated.
+
+        Raises:
+            CatalogError: it is missing, damaged or from a newer version.
+        """
+        self.path = folder / STORE_FILE
+        self._lock = threading.RLock()
+        try:
+            self._base = self._connect(writable)
+            self.catalogue_id = self._identify(writable)
+        except (OSError, sqlite3.Error) as error:
+            raise CatalogError(f"{self.path}: cannot be opened: {error}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; further calls fail."""
+        with self._lock:
+            self._base.close()
+
+    # --- reading ------------------------------------------------------------------------
+
+    def track(self, track_id: int) -> Track | None:
+        """Return a track, or None when it is unknown, has no file or no point."""
+        return self.tracks_by_id([track_id]).get(track_id)
+
+    def tracks_by_id(self, track_ids: Sequence[int]) -> dict[int, Track]:
+        """Return those of the given tracks that exist and have a file."""
+        found: dict[int, Track] = {}
+        for start in range(0, len(track_ids), _MAX_SQL_VARIABLES):
+            ids = [int(one) for one in track_ids[start : start + _MAX_SQL_VARIABLES]]
+            marks = ",".join("?" * len(ids))
+            rows = self._all(
+                f"SELECT {_TRACK_COLUMNS} FROM tracks AS t {_ONE_FILE}"  # noqa: S608
+                f" WHERE t.track_id IN ({marks}) AND t.point IS NOT NULL",
+                ids,
+            )
+            found |= {row[0]: _track(row) for row in rows}
+        return found
+
+    def tracks(self) -> Iterator[Track]:
+        """Yield every track that has a file and a point, by id, in small portions."""
+        last = 0
+        while True:
+            rows = self._all(
+                f"SELECT {_TRACK_COLUMNS} FROM tracks AS t {_ONE_FILE}"  # noqa: S608
+                " WHERE t.track_id > ? AND t.point IS NOT NULL ORDER BY t.track_id LIMIT 500",
+                (last,),
+            )
+            if not rows:
+                return
+            last = rows[-1][0]
+            yield from map(_track, rows)
+
+    def find_track_id(self, path: Path) -> int | None:
+        """Return the id of the track at ``path``, or None."""
+        rows = self._all("SELECT track_id FROM files WHERE path = ?", (str(path),))
+        return int(rows[0][0]) if rows else None
+
+    def path_of(self, track_id: int) -> Path | None:
+        """Return a file of the track, or None."""
+        row = self._all("SELECT min(path) FROM files WHERE track_id = ?", (track_id,))[0]
+        return Path(row[0]) if row[0] is not None else None
+
+    def points(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return ids (n,) and points (n, 24) of all tracks with a file and a point, by id."""
+        rows = self._all(
+            "SELECT track_id, point FROM tracks AS t WHERE point IS NOT NULL"
+            " AND EXISTS (SELECT 1 FROM files AS f WHERE f.track_id = t.track_id)"
+            " ORDER BY track_id"
+        )
+        ids = np.array([row[0] for row in rows], np.int64)
+        points = np.frombuffer(b"".join(row[1] for row in rows), "<f4")
+        return ids, points.reshape(len(rows), POINT_LENGTH)
+
+    def ids_of_genre(self, genre: str) -> NDArray[np.int64]:
+        """Return the ids (sorted) of the tracks of a genre, letter case aside."""
+        rows = self._all(
+            "SELECT track_id FROM tracks WHERE genre = ? COLLATE NOCASE ORDER BY track_id",
+            (genre,),
+        )
+        return np.array([row[0] for row in rows], np.int64)
+
+    def evidence(self, track_id: int) -> tuple[EvidencePart, ...]:
+        """Return the parts behind a track's point, the strongest first."""
+        rows = self._all(
+            "SELECT source, weight, confidence, vector, detail FROM evidence"
+            " WHERE track_id = ? ORDER BY weight * confidence DESC, source",
+            (track_id,),
+        )
+        return tuple(
+            EvidencePart(source, weight, confidence, unpack_point(vector), detail)
+            for source, weight, confidence, vector, detail in rows
+        )
+
+    def confidence(self, track_id: int) -> float:
+        """Return how sure the fused point of a track is, 0..1."""
+        rows = self._all("SELECT confidence FROM tracks WHERE track_id = ?", (track_id,))
+        return float(rows[0][0]) if rows else 0.0
+
+    def known_files(self) -> dict[str, KnownFile]:
+        """Return every file of earlier builds by its path."""
+        rows = self._all(
+            "SELECT path, f.track_id, size, mtime_ns, sidecar, fingerprint"
+            " FROM files AS f JOIN tracks AS t ON t.track_id = f.track_id"
+        )
+        return {row[0]: KnownFile(row[1], FileStamp(*row[2:5]), row[5]) for row in rows}
+
+    def failures(self) -> dict[str, Failure]:
+        """Return the files that could not be taken, by path."""
+        rows = self._all(
+            "SELECT path, size, mtime_ns, sidecar, reason, fingerprint FROM failures ORDER BY path"
+        )
+        return {row[0]: Failure(Path(row[0]), FileStamp(*row[1:4]), row[4], row[5]) for row in rows}
+
+    def without_evidence(self) -> dict[str, int]:
+        """Return how many tracks (with a file) have no point, by the reason."""
+        rows = self._all(
+            "SELECT no_evidence, count(*) FROM tracks AS t WHERE point IS NULL"
+            " AND EXISTS (SELECT 1 FROM files AS f WHERE f.track_id = t.track_id)"
+            " GROUP BY no_evidence"
+        )
+        return {row[0]: row[1] for row in rows}
+
+    def totals(self) -> tuple[int, float]:
+        """Return how many tracks have a file, and their seconds together."""
+        row = self._all(
+            "SELECT count(*), total(duration_s) FROM tracks AS t"
+            " WHERE EXISTS (SELECT 1 FROM files AS f WHERE f.track_id = t.track_id)"
+        )[0]
+        return int(row[0]), float(row[1])
+
+    def counts_by(self, column: str) -> dict[str, int]:
+        """Return how many playable tracks have each ``genre``, ``language`` or ``artist``."""
+        if column not in {"genre", "language", "artist"}:
+            raise ValueError(f"tracks are not counted by {column}")
+        rows = self._all(
+            f"SELECT {column}, count(*) AS n FROM tracks AS t WHERE point IS NOT NULL"  # noqa: S608
+            " AND EXISTS (SELECT 1 FROM files AS f WHERE f.track_id = t.track_id)"
+            f" GROUP BY {column} ORDER BY n DESC, {column}"
+        )
+        return {row[0]: row[1] for row in rows}
+
+    def evidence_sources(self) -> dict[str, int]:
+        """Return how many tracks each kind of evidence speaks about."""
+        rows = self._all("SELECT source, count(*) FROM evidence GROUP BY source ORDER BY 2 DESC")
+        return {row[0]: row[1] for row in rows}
+
+    def known_sizes(self) -> set[int]:
+        """Return the sizes of all known contents: a moved file has one of them."""
+        return {row[0] for row in self._all("SELECT DISTINCT size FROM tracks")}
+
+    def roots(self) -> list[Path]:
+        """Return the folders of earlier builds."""
+        rows = self._all("SELECT value FROM meta WHERE key = 'roots'")
+        return [Path(one) for one in json.loads(rows[0][0])] if rows else []
+
+    # --- writing ------------------------------------------------------------------------
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Group writes: all of them are kept, or none.
+
+        Raises:
+            CatalogError: the disk is full or the file cannot be written.
+        """
+        with self._lock:
+            try:
+                self._base.execute("BEGIN IMMEDIATE")
+                try:
+                    yield
+                    self._base.execute("COMMIT")
+                except BaseException:
+                    if self._base.in_transaction:
+                        self._base.execute("ROLLBACK")
+                    raise
+            except sqlite3.Error as error:
+                hint = "free some space and run the build again; " if _is_full(error) else ""
+                raise CatalogError(
+                    f"{self.path}: cannot be written: {error}; {hint}what was stored before is kept"
+                ) from error
+
+    def put_track(self, path: Path, stamp: FileStamp, analysis: TrackAnalysis) -> int:
+        """Store a content with its evidence, and the file that holds it; returns the id."""
+        point = None if analysis.point is None else pack_point(analysis.point)
+        (track_id,) = self._base.execute(
+            _PUT_TRACK,
+            (
+                analysis.digest, stamp.size, stamp.sidecar, analysis.named_after,
+                analysis.title, analysis.artist, analysis.album, analysis.genre,
+                analysis.language, analysis.duration_s,
+                analysis.integrated_loudness_lufs, analysis.true_peak_dbtp,
+                analysis.lead_silence_s, analysis.tail_silence_s, analysis.fingerprint,
+                point, analysis.confidence, analysis.no_evidence,
+            ),
+        ).fetchone()  # fmt: skip
+        self._base.execute("DELETE FROM evidence WHERE track_id = ?", (track_id,))
+        self._base.executemany(
+            "INSERT INTO evidence (track_id, source, weight, confidence, vector, detail)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (track_id, part.source, part.weight, part.confidence,
+                 pack_point(part.point), part.detail)
+                for part in analysis.evidence
+            ],
+        )  # fmt: skip
+        self._put_file(path, stamp, track_id)
+        return int(track_id)
+
+    def put_known(self, path: Path, stamp: FileStamp, digest: bytes, fingerprint: str) -> bool:
+        """Note that ``path`` holds a content analysed before.
+
+        Returns False when there is none such: never seen, seen by an older analysis, or what
+        the path adds to it (lyrics beside it, a name in place of tags) is different now.
+        """
+        row = self._base.execute(
+            "SELECT track_id FROM tracks WHERE digest = ? AND fingerprint = ? AND sidecar = ?"
+            " AND named_after IN ('', ?)",
+            (digest, fingerprint, stamp.sidecar, naming(path)),
+        ).fetchone()
+        if row is None:
+            return False
+        self._put_file(path, stamp, row[0])
+        return True
+
+    def put_roots(self, roots: Sequence[Path]) -> None:
+        """Remember the folders for the next build."""
+        self._base.execute(
+            "INSERT OR REPLACE INTO meta (key, value) VALUES ('roots', ?)",
+            (json.dumps([str(root) for root in roots]),),
+        )
+
+    def put_failure(self, failure: Failure) -> None:
+        """Record why a file is not in the catalogue; a track it was before loses the file."""
+        path, stamp = str(failure.path), failure.stamp
+        self._base.execute("DELETE FROM files WHERE path = ?", (path,))
+        self._base.execute(
+            "INSERT OR REPLACE INTO failures"
+            " (path, size, mtime_ns, sidecar, reason, fingerprint, failed_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (path, stamp.size, stamp.mtime_ns, stamp.sidecar, failure.reason,
+             failure.fingerprint, time.time()),
+        )  # fmt: skip
+
+    def forget_paths(self, paths: Collection[str]) -> None:
+        """Drop files that are gone; their contents stay in case they come back."""
+        rows = [(path,) for path in paths]
+        self._base.executemany("DELETE FROM files WHERE path = ?", rows)
+        self._base.executemany("DELETE FROM failures WHERE path = ?", rows)
+
+    def _put_file(self, path: Path, stamp: FileStamp, track_id: int) -> None:
+        self._base.execute(
+            "INSERT OR REPLACE INTO files (path, track_id, size, mtime_ns, sidecar)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (str(path), track_id, stamp.size, stamp.mtime_ns, stamp.sidecar),
+        )
+        self._base.execute("DELETE FROM failures WHERE path = ?", (str(path),))
+
+    # --- the connection -----------------------------------------------------------------
+
+    def _connect(self, writable: bool) -> sqlite3.Connection:
+        if writable:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            base = self._open(f"{self.path.resolve().as_uri()}?mode=rwc")
+            base.execute("PRAGMA journal_mode = WAL")
+            base.execute("PRAGMA synchronous = NORMAL")
+            base.execute("PRAGMA foreign_keys = ON")
+            return base
+        address = f"{self.path.resolve().as_uri()}?mode=ro"
+        try:
+            base = self._open(address)
+            base.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        except sqlite3.OperationalError:
+            # A write-ahead log wants its index file even to be read: in a read-only folder
+            # that is impossible, and needless, for nobody can write there.
+            wal = self.path.with_name(f"{STORE_FILE}-wal")
+            if wal.exists() and wal.stat().st_size > 0:
+                raise
+            base = self._open(f"{address}&immutable=1")
+        return base
+
+    def _open(self, address: str) -> sqlite3.Connection:
+        return sqlite3.connect(
+            address, uri=True, timeout=5.0, isolation_level=None, check_same_thread=False
+        )
+
+    def _identify(self, writable: bool) -> str:
+        migrate(self._base, writable=writable)
+        if writable:
+            self._base.execute(
+                "INSERT OR IGNORE INTO meta (key, value) VALUES ('catalogue_id', ?)",
+                (uuid.uuid4().hex,),
+            )
+        return str(self._all("SELECT value FROM meta WHERE key = 'catalogue_id'")[0][0])
+
+    def _all(self, statement: str, values: Sequence[object] = ()) -> list[Any]:
+        with self._lock:
+            return self._base.execute(statement, values).fetchall()
+
+
+def _is_full(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorname", "") in {"SQLITE_FULL", "SQLITE_IOERR_WRITE"}

@@ -1,0 +1,379 @@
+"""``attune catalog``: build the catalogue of the owner's music, ask it, look into it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from device.commands.errors import CommandError
+
+if TYPE_CHECKING:
+    from catalog.builder.building import BuildReport
+    from catalog.library import CatalogInfo, Library
+
+SHOWN_FAILURES = 20
+"""Failed files a build names; `attune catalog info --failures` names all."""
+
+Run = Callable[[argparse.Namespace], int]
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `catalog` and its sub-commands."""
+    parser = subparsers.add_parser("catalog", help="the music library in the emotion space")
+    commands = parser.add_subparsers(dest="catalog_command", metavar="COMMAND", required=True)
+    _add_build(commands)
+    _add_demo(commands)
+    _add_query(commands)
+    _add_looks(commands)
+
+
+def _add_build(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    build = _command(
+        commands,
+        "build",
+        run_build,
+        "make or update the catalogue from folders of music",
+        "Reads tags, lyrics (embedded, or song.lrc and song.txt beside song.mp3), loudness and "
+        "sound of every music file below DIR. A second run touches only what changed; a broken-"
+        "off one goes on where it was. Without DIR the folders of earlier builds are taken.",
+        "attune catalog build ~/Music /mnt/usb/music --workers 2",
+    )
+    build.add_argument("music", type=Path, nargs="*", metavar="DIR", help="folder with music")
+    build.add_argument("--workers", type=_positive, default=0, help="processes (default: cores)")
+    build.add_argument(
+        "--only", action="store_true", help="forget the music outside the folders named here"
+    )
+    build.add_argument(
+        "--retry", action="store_true", help="try the files again that failed before"
+    )
+    _add_dlut(build)
+
+
+def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    demo = _command(
+        commands,
+        "demo",
+        run_demo,
+        "fetch freely licensed albums once and build a catalogue of them",
+        "Downloads soundtracks that Debian ships as packages (no root needed), keeps each "
+        "licence beside the files, and builds the catalogue. Done once; later runs are quick.",
+        "attune catalog demo --music build/demo-music --folder build/demo-catalogue",
+    )
+    demo.add_argument(
+        "--music",
+        type=Path,
+        default=Path("~/.local/share/attune/demo-music"),
+        metavar="DIR",
+        help="where the albums are kept (default: %(default)s)",
+    )
+    demo.add_argument("--workers", type=_positive, default=0, help="processes (default: cores)")
+    demo.add_argument("--all", action="store_true", help="every album known, not the small set")
+
+
+def _add_query(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    query = _command(
+        commands,
+        "query",
+        run_query,
+        "the tracks nearest to a mood",
+        "The mood comes from words, from valence and arousal (each -1..1) or from the faces in "
+        "a picture.",
+        'attune catalog query --text "tired but hopeful" --k 5',
+    )
+    mood = query.add_mutually_exclusive_group(required=True)
+    mood.add_argument("--text", help="a mood in words")
+    mood.add_argument("--va", type=_valence_arousal, metavar="V,A", help="such as -0.5,0.3")
+    mood.add_argument("--image", type=Path, metavar="FILE", help="a picture with faces")
+    query.add_argument("--k", type=_positive, default=10, help="tracks (default: 10)")
+    query.add_argument("--genre", help="only tracks of this genre")
+    _add_dlut(query)
+    # argparse takes "-0.5,0.3" for an option unless it knows that numbers look like that.
+    query._negative_number_matcher = re.compile(r"^-(\d+\.?\d*|\.\d+)(,.*)?$")
+
+
+def _add_looks(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    explain = _command(
+        commands,
+        "explain",
+        run_explain,
+        "where a track's place comes from",
+        "Shows every piece of evidence about a track with its weight.",
+        "attune catalog explain 17",
+    )
+    explain.add_argument("track", metavar="TRACK", help="track id or path of the file")
+    info = _command(
+        commands,
+        "info",
+        run_info,
+        "the catalogue in numbers",
+        "Counts, genres, evidence, and the files that could not be taken.",
+        "attune catalog info --failures",
+    )
+    info.add_argument("--failures", action="store_true", help="name every file that failed")
+    plot = _command(
+        commands,
+        "map",
+        run_map,
+        "draw the library on the valence/arousal plane",
+        "Needs matplotlib: pip install matplotlib.",
+        "attune catalog map library.png",
+    )
+    plot.add_argument("out", type=Path, metavar="OUT.png", help="picture to write")
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    run: Run,
+    summary: str,
+    description: str,
+    example: str,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=description,
+        epilog=f"example: {example}",
+    )
+    parser.add_argument(
+        "--folder", type=Path, metavar="CATALOGUE", help="the catalogue (default: as configured)"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_dlut(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dlut", type=Path, metavar="FILE.xlsx", help="the DLUT ontology, for Chinese words"
+    )
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more, found {text}")
+    return value
+
+
+def _valence_arousal(text: str) -> tuple[float, float]:
+    try:
+        valence, arousal = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be V,A such as -0.5,0.3, found {text!r}") from error
+    if not (-1 <= valence <= 1 and -1 <= arousal <= 1):
+        raise argparse.ArgumentTypeError(f"both must lie in -1..1, found {text!r}")
+    return valence, arousal
+
+
+# --- build and demo ---------------------------------------------------------------------
+
+
+def run_build(arguments: argparse.Namespace) -> int:
+    """Build or update; 130 when broken off."""
+    from catalog.builder.building import BuildOptions
+
+    options = BuildOptions(
+        workers=arguments.workers,
+        dlut=arguments.dlut,
+        retry_failures=arguments.retry,
+        only_these=arguments.only,
+    )
+    return _build(arguments.music, _folder(arguments), options, arguments.json)
+
+
+def run_demo(arguments: argparse.Namespace) -> int:
+    """Fetch the demo albums where they lack, and build."""
+    from catalog.builder.building import BuildOptions
+    from catalog.demo_albums import DEFAULT_ALBUMS, EVERY_ALBUM, DemoError, fetch
+
+    albums = EVERY_ALBUM if arguments.all else DEFAULT_ALBUMS
+    music = arguments.music.expanduser()
+    try:
+        fetch(albums, music, lambda line: print(line, file=sys.stderr))
+    except DemoError as error:
+        raise CommandError(str(error)) from error
+    options = BuildOptions(workers=arguments.workers)
+    return _build([music], _folder(arguments), options, arguments.json)
+
+
+def _build(music: list[Path], folder: Path, options: Any, as_json: bool) -> int:
+    from catalog.analysis import CatalogError
+    from catalog.builder.building import build
+
+    try:
+        report = build(music, folder, options)
+    except CatalogError as error:
+        raise CommandError(str(error)) from error
+    print(json.dumps(_report_json(report, folder)) if as_json else _report_text(report, folder))
+    return 130 if report.interrupted else 0
+
+
+def _report_json(report: BuildReport, folder: Path) -> dict[str, Any]:
+    return {
+        "folder": str(folder),
+        "found": report.found,
+        "unchanged": report.unchanged,
+        "analysed": report.analysed,
+        "moved": report.moved,
+        "removed": report.removed,
+        "in_index": report.in_index,
+        "without_evidence": report.without_evidence,
+        "failures": [{"path": str(one.path), "reason": one.reason} for one in report.failures],
+        "notices": report.notices,
+        "interrupted": report.interrupted,
+        "seconds": round(report.seconds, 3),
+    }
+
+
+def _report_text(report: BuildReport, folder: Path) -> str:
+    lines = [
+        f"{report.found:,} files: {report.analysed:,} analysed, {report.unchanged:,} as before,"
+        f" {report.moved:,} moved or copied, {report.removed:,} gone ({report.seconds:.1f} s)"
+    ]
+    for reason, count in report.without_evidence.items():
+        lines.append(f"{count:,} not in the index: {reason}")
+    lines += report.notices
+    if report.failures:
+        lines.append(f"{len(report.failures):,} could not be taken:")
+        shown = report.failures[:SHOWN_FAILURES]
+        lines += [f"  {one.path}: {one.reason}" for one in shown]
+        if len(report.failures) > SHOWN_FAILURES:
+            lines.append("  ... all of them: attune catalog info --failures")
+    if report.interrupted:
+        lines.append("stopped; what was done is kept, run it again to go on")
+    else:
+        lines.append(f"{report.in_index:,} tracks to choose from in {folder}")
+    return "\n".join(lines)
+
+
+# --- query, explain, info, map ----------------------------------------------------------
+
+
+def run_query(arguments: argparse.Namespace) -> int:
+    """Print a mood and the tracks nearest to it."""
+    from device.commands.catalog_query import answer, as_text
+
+    with _library(arguments) as library:
+        found = answer(library, arguments)
+    print(json.dumps(found, ensure_ascii=False) if arguments.json else as_text(found))
+    return 0
+
+
+def run_explain(arguments: argparse.Namespace) -> int:
+    """Print the evidence behind one track."""
+    from catalog.explain import as_json, render
+
+    with _library(arguments) as library:
+        track = library.find(arguments.track)
+        if track is None:
+            raise CommandError(
+                f"no track {arguments.track} in {_folder(arguments)}"
+                " (ids are in `attune catalog query`)"
+            )
+        explanation = library.explain(track.track_id)
+    if arguments.json:
+        print(json.dumps(as_json(explanation), ensure_ascii=False))
+    else:
+        print(render(explanation))
+    return 0
+
+
+def run_info(arguments: argparse.Namespace) -> int:
+    """Print the catalogue in numbers."""
+    with _library(arguments) as library:
+        info = library.info()
+    if arguments.json:
+        print(json.dumps(_info_json(info), ensure_ascii=False))
+    else:
+        print(_info_text(info, arguments.failures))
+    return 0
+
+
+def run_map(arguments: argparse.Namespace) -> int:
+    """Draw the library."""
+    try:
+        from catalog.map_plot import draw_map
+    except ImportError as error:
+        raise CommandError(f"a map needs matplotlib ({error}): pip install matplotlib") from error
+    with _library(arguments) as library:
+        tracks = list(library.tracks())
+    if not tracks:
+        raise CommandError(f"there are no tracks in {_folder(arguments)} to draw")
+    try:
+        draw_map(tracks, arguments.out)
+    except (OSError, ValueError) as error:
+        raise CommandError(f"{arguments.out}: cannot be written: {error}") from error
+    if arguments.json:
+        print(json.dumps({"out": str(arguments.out), "tracks": len(tracks)}))
+    else:
+        print(f"{arguments.out}: {len(tracks):,} tracks")
+    return 0
+
+
+def _info_json(info: CatalogInfo) -> dict[str, Any]:
+    return {
+        "folder": str(info.folder),
+        "music": [str(path) for path in info.music],
+        "tracks": info.tracks_in_store,
+        "in_index": info.tracks_in_index,
+        "duration_s": round(info.duration_s, 1),
+        "without_evidence": info.without_evidence,
+        "genres": info.genres,
+        "artists": len(info.artists),
+        "evidence": info.evidence,
+        "failures": [{"path": str(one.path), "reason": one.reason} for one in info.failures],
+        "index": {
+            "space": info.index.space,
+            "dimension": info.index.dimension,
+            "metric": info.index.metric,
+            "bytes": info.index.bytes,
+            "sha256": info.index.sha256,
+        },
+        "store_bytes": info.store_bytes,
+    }
+
+
+def _info_text(info: CatalogInfo, all_failures: bool) -> str:
+    def counted(counts: dict[str, int]) -> str:
+        named = [f"{name or 'none'} {count:,}" for name, count in list(counts.items())[:8]]
+        return ", ".join(named) + (" ..." if len(counts) > 8 else "") or "none"
+
+    hours = info.duration_s / 3600
+    lines = [
+        f"catalogue   {info.folder}",
+        f"music       {', '.join(str(path) for path in info.music)}",
+        f"tracks      {info.tracks_in_index:,} to choose from, {hours:.1f} hours,"
+        f" {len(info.artists):,} artists",
+        f"genres      {counted(info.genres)}",
+        f"evidence    {counted(info.evidence)}",
+        f"index       {info.index.space}, {info.index.dimension} numbers a track,"
+        f" {info.index.bytes / 1e6:.1f} MB; store {info.store_bytes / 1e6:.1f} MB",
+    ]
+    lines += [f"left out    {n:,}: {why}" for why, n in info.without_evidence.items()]
+    lines.append(f"failed      {len(info.failures):,} files")
+    if all_failures:
+        lines += [f"  {one.path}: {one.reason}" for one in info.failures]
+    return "\n".join(lines)
+
+
+def _library(arguments: argparse.Namespace) -> Library:
+    from catalog.library import CatalogError, Library
+
+    try:
+        return Library.open(_folder(arguments))
+    except CatalogError as error:
+        raise CommandError(str(error)) from error
+
+
+def _folder(arguments: argparse.Namespace) -> Path:
+    if arguments.folder is not None:
+        return Path(arguments.folder).expanduser()
+    from device.config import CatalogSettings
+
+    return CatalogSettings().folder.expanduser()

@@ -1,0 +1,121 @@
+"""``attune catalog query``: a mood from words, numbers or a picture, and the tracks near it."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from catalog.emotions import CODES, EmotionPoint, describe, point_from_va
+from catalog.library import Library, Match
+from device.commands.errors import CommandError
+
+NEAR = 0.25
+FAR = 0.6
+"""Distances in the emotion space: half of a library lies within about 0.5 of a usual mood."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskedMood:
+    """What was asked for."""
+
+    point: EmotionPoint
+    confidence: float
+    source: str
+    """``words``, ``values`` or ``face``."""
+    called: str
+    """As it stands in the reason: "your words"."""
+
+
+def answer(library: Library, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the mood asked for and its tracks; raises CommandError when there is no mood."""
+    mood = _mood(arguments)
+    matches = library.nearest(mood.point, arguments.k, genre=arguments.genre)
+    if not matches and arguments.genre is not None:
+        raise CommandError(
+            f"no track of the genre {arguments.genre!r}: `attune catalog info` lists the genres"
+        )
+    return {
+        "mood": _mood_json(mood),
+        "tracks": [_track_json(match, mood) for match in matches],
+    }
+
+
+def as_text(found: dict[str, Any]) -> str:
+    """Return an answer for a terminal."""
+    mood = found["mood"]
+    lines = [
+        f"mood: {mood['label']} (valence {mood['valence']:+.2f}, arousal {mood['arousal']:+.2f},"
+        f" sure to {mood['confidence']:.0%})",
+        "",
+    ]
+    for track in found["tracks"]:
+        by = f" by {track['artist']}" if track["artist"] else ""
+        lines.append(f"{track['track_id']:>6}  {track['title']}{by}")
+        lines.append(f"        {track['reason']}")
+    if not found["tracks"]:
+        lines.append("the catalogue holds no tracks")
+    return "\n".join(lines)
+
+
+def _mood(arguments: argparse.Namespace) -> AskedMood:
+    if arguments.va is not None:
+        return AskedMood(point_from_va(*arguments.va), 1.0, "values", "what you asked for")
+    if arguments.image is not None:
+        return _mood_of_faces(arguments.image)
+    from catalog.words import read_mood
+
+    found = read_mood(arguments.text, arguments.dlut)
+    if found.point is None:
+        raise CommandError(
+            f"no mood found in {arguments.text!r}: try words that say how you feel, or --va"
+        )
+    return AskedMood(found.point, found.confidence, "words", "your words")
+
+
+def _mood_of_faces(path: Path) -> AskedMood:
+    raise NotImplementedError(path)
+
+
+def _mood_json(mood: AskedMood) -> dict[str, Any]:
+    point = mood.point
+    return {
+        "label": describe(point),
+        "valence": round(point.valence, 4),
+        "arousal": round(point.arousal, 4),
+        "dominance": round(point.dominance, 4),
+        "confidence": round(mood.confidence, 4),
+        "source": mood.source,
+        "emotions": {
+            code: round(float(share), 6) for code, share in zip(CODES, point.emotions, strict=True)
+        },
+    }
+
+
+def _track_json(match: Match, mood: AskedMood) -> dict[str, Any]:
+    track = match.track
+    return {
+        "track_id": track.track_id,
+        "title": track.title,
+        "artist": track.artist,
+        "album": track.album,
+        "genre": track.genre,
+        "path": str(track.path),
+        "duration_s": round(track.duration_s, 2),
+        "valence": round(track.point.valence, 4),
+        "arousal": round(track.point.arousal, 4),
+        "distance": round(match.distance, 6),
+        "reason": reason(match, mood),
+    }
+
+
+def reason(match: Match, mood: AskedMood) -> str:
+    """Return why a track answers a mood, in one plain sentence."""
+    if match.distance < NEAR:
+        like = f"like {mood.called}"
+    elif match.distance < FAR:
+        like = f"close to {mood.called}"
+    else:
+        like = f"not really {mood.called}, but the nearest there is"
+    return f"{describe(match.track.point)}, {like}; {match.distance:.2f} away"
