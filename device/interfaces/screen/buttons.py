@@ -1,0 +1,151 @@
+"""Things to press: pills, round icons, cards. One look, one place."""
+
+from __future__ import annotations
+
+import pygame
+
+from device.interfaces.screen import draw
+from device.interfaces.screen.area import Area
+from device.interfaces.screen.icons import icon
+from device.interfaces.screen.parts import Kit, Part
+from device.interfaces.screen.theme import Colour, Tint, blend
+from device.interfaces.screen.typesetting import BODY, HEADING, LABEL, SMALL
+from device.interfaces.screen.view import Action, ScreenView
+
+TOUCH = 64
+"""Least side of a thing to press in layout units: 12 mm on a 7 inch 800 x 480 panel, more
+than the 9.2 mm of Parhi, Karlson and Bederson (2006)."""
+
+
+def _look(kit: Kit, kind: str, pressed: bool) -> tuple[Tint, Tint, Colour]:
+    """Return (fill, edge, ink) of a button."""
+    theme = kit.theme
+    if kind == "main":
+        fill = blend(theme.accent, theme.on_accent, 0.18 if pressed else 0.0)
+        return (*fill, 255), (0, 0, 0, 0), theme.on_accent
+    if kind == "chosen":
+        edge = (*theme.accent, 255)
+        return (
+            (*theme.accent, 90 if pressed else 46) if theme.glow else theme.quiet,
+            edge,
+            (theme.accent),
+        )
+    r, g, b, opacity = theme.quiet
+    fill_opacity = min(255, opacity + 34) if pressed and theme.glow else opacity
+    return (r, g, b, fill_opacity), theme.panel_line, theme.ink
+
+
+def _back(
+    surface: pygame.Surface, kit: Kit, area: Area, kind: str, state: tuple[bool, bool], radius: int
+) -> Colour:
+    """Draw the body of a button; ``state`` is (pressed, focused). Returns the ink."""
+    pressed, focused = state
+    fill, edge, ink = _look(kit, kind, pressed)
+    edge_px = 2.0 * kit.scale if kind == "chosen" else kit.theme.line_px
+    draw.box(surface, area, radius, fill, edge, edge_px)
+    if focused:
+        draw.box(
+            surface, area, radius, (0, 0, 0, 0), (*kit.theme.ink, 255), max(2.0, 2.5 * kit.scale)
+        )
+    return ink
+
+
+def paint_pill(
+    surface: pygame.Surface,
+    kit: Kit,
+    area: Area,
+    label: str,
+    symbol: str,
+    kind: str,
+    state: tuple[bool, bool],
+) -> None:
+    """A wide round button: an icon and one word or two, together in the middle."""
+    ink = _back(surface, kit, area, kind, state, area.h // 2)
+    room = area.inset(kit.px(18), kit.px(4))
+    if not symbol:
+        kit.type.write(surface, label, room, LABEL, ink, align="centre", lines=2)
+        return
+    side, gap = min(kit.px(26), room.h), kit.px(10)
+    width = min(kit.type.width(label, LABEL), room.w - side - gap)
+    start = room.x + max(0, (room.w - side - gap - width) // 2)
+    surface.blit(icon(symbol, side, ink), (start, area.y + (area.h - side) // 2))
+    text = Area(start + side + gap, room.y, room.right - start - side - gap, room.h)
+    kit.type.write(surface, label, text, LABEL, ink, lines=2)
+
+
+def paint_round(
+    surface: pygame.Surface, kit: Kit, area: Area, symbol: str, kind: str, state: tuple[bool, bool]
+) -> None:
+    """A round button with an icon."""
+    side = min(area.w, area.h)
+    circle = area.middle(side, side)
+    ink = _back(surface, kit, circle, kind, state, side // 2)
+    mark = round(side * 0.42)
+    surface.blit(
+        icon(symbol, mark, ink), (circle.x + (side - mark) // 2, circle.y + (side - mark) // 2)
+    )
+
+
+def paint_card(
+    surface: pygame.Surface,
+    kit: Kit,
+    area: Area,
+    title: str,
+    text: str,
+    symbol: str,
+    kind: str,
+    state: tuple[bool, bool],
+) -> None:
+    """A choice with an icon, a name and a sentence; upright or lying by its shape."""
+    radius = min(kit.px(26), area.h // 2)
+    ink = _back(surface, kit, area, kind, state, radius)
+    second = ink if kind in {"main", "chosen"} else kit.theme.soft
+    mark = ink if kind == "main" else kit.theme.accent
+    inner = area.inset(kit.px(20), kit.px(10) if area.h < kit.px(90) else kit.px(18))
+    if area.h > area.w * 0.8:
+        side = min(kit.px(50), inner.h // 4)
+        head, rest = inner.top(side, kit.px(14))
+        surface.blit(icon(symbol, side, mark, 0.8), (head.x, head.y))
+        title_height = kit.type.measure(title, rest.w, rest.h // 2, HEADING, 2)
+        heading, rest = rest.top(title_height, kit.px(8))
+        kit.type.write(surface, title, heading, HEADING, ink, anchor="top", lines=2)
+        kit.type.write(surface, text, rest, BODY, second, anchor="top", lines=7)
+        return
+    side = min(kit.px(44), inner.h)
+    spot, rest = inner.left(side, kit.px(18))
+    surface.blit(icon(symbol, side, mark, 0.85), (spot.x, spot.y + (spot.h - side) // 2))
+    title_height = kit.type.measure(title, rest.w, rest.h // 2, HEADING, 1)
+    below = rest.h - title_height - kit.px(2)
+    text_height = kit.type.measure(text, rest.w, below, SMALL, 3) if text else 0
+    block = rest.middle(rest.w, title_height + kit.px(2) + text_height)
+    heading, rest = block.top(title_height, kit.px(2))
+    kit.type.write(surface, title, heading, HEADING, ink)
+    if text:
+        kit.type.write(surface, text, rest, SMALL, second, anchor="top", lines=3)
+
+
+def _state(view: ScreenView, name: str) -> tuple[bool, bool]:
+    return view.pressed == name, view.focus == name
+
+
+def pill(
+    view: ScreenView, name: str, area: Area, label: str, action: Action, *, symbol: str = "",
+    kind: str = "plain",
+) -> Part:  # fmt: skip
+    """Return a wide button; ``kind``: ``main`` (one per screen), ``plain`` or ``chosen``."""
+    return Part(name, area, paint_pill, (label, symbol, kind, _state(view, name)), action)
+
+
+def round_button(
+    view: ScreenView, name: str, area: Area, symbol: str, action: Action, *, kind: str = "plain"
+) -> Part:
+    """Return a round button."""
+    return Part(name, area, paint_round, (symbol, kind, _state(view, name)), action)
+
+
+def card(
+    view: ScreenView, name: str, area: Area, title: str, text: str, symbol: str, action: Action,
+    *, kind: str = "plain",
+) -> Part:  # fmt: skip
+    """Return a choice with a name and a sentence."""
+    return Part(name, area, paint_card, (title, text, symbol, kind, _state(view, name)), action)

@@ -1,0 +1,38 @@
+"""Consent: three clear choices, none of them hidden."""
+
+from __future__ import annotations
+
+from device.interfaces.screen.buttons import card
+from device.interfaces.screen.frame import around, text
+from device.interfaces.screen.parts import Kit, Scene
+from device.interfaces.screen.scenes.invitation import promises
+from device.interfaces.screen.typesetting import TITLE
+from device.interfaces.screen.view import ScreenView
+from device.readings import Consent, KioskState, Stop
+
+
+def consent(kit: Kit, state: KioskState, view: ScreenView) -> Scene:
+    """The question before any camera opens; where the owner barred it, only two answers."""
+    parts, body = around(kit, state, view, None)
+    notice, body = body.base(kit.px(126 if kit.portrait else 52), kit.px(12))
+    parts += promises(kit, notice)
+    title, body = body.top(kit.px(84 if kit.portrait else 52), kit.px(12))
+    question = kit.say("consent.title")
+    parts.append(text("title", title, question, TITLE, lines=2))
+    choices = [
+        ("partial", "finger", Consent(source="screen", camera=False)),
+        ("no", "close", Stop(source="screen")),
+    ]
+    if state.camera_allowed:
+        choices.insert(0, ("full", "camera", Consent(source="screen", camera=True)))
+    else:
+        barred, body = body.top(kit.px(30), kit.px(6))
+        parts.append(text("barred", barred, kit.say("consent.camera_barred"), voice="soft"))
+    weights = [1.0] * len(choices)
+    gap = kit.px(16)
+    places = body.rows(weights, gap) if kit.portrait else body.columns(weights, gap)
+    for place, (name, symbol, action) in zip(places, choices, strict=True):
+        label, sentence = kit.say(f"consent.{name}"), kit.say(f"consent.{name}_text")
+        # All three look alike: a free choice is not pushed.
+        parts.append(card(view, name, place, label, sentence, symbol, action))
+    return Scene("consent", (kit.theme.accent, kit.theme.rose), tuple(parts))

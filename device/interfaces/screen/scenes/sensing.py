@@ -1,0 +1,91 @@
+"""The live reading: what the box notices, and how sure it is."""
+
+from __future__ import annotations
+
+import pygame
+
+from device.interfaces.screen import draw
+from device.interfaces.screen.area import Area
+from device.interfaces.screen.buttons import pill
+from device.interfaces.screen.field import field
+from device.interfaces.screen.frame import around
+from device.interfaces.screen.gauges import heart_rate, stress_arc, wave
+from device.interfaces.screen.oval import oval
+from device.interfaces.screen.parts import Kit, Part, Scene
+from device.interfaces.screen.typesetting import SMALL, Style
+from device.interfaces.screen.view import OpenSheet, ScreenView, Sheet
+from device.interfaces.screen.wording import mood_words
+from device.readings import KioskState, Stop
+
+
+def sensing(kit: Kit, state: KioskState, view: ScreenView) -> Scene:
+    """The screen while the box looks and listens."""
+    parts, body = around(kit, state, view, Stop(source="screen"))
+    return _scene("sensing", kit, [*parts, *_panels(kit, state, view, body)])
+
+
+def reading(kit: Kit, state: KioskState, view: ScreenView) -> Scene:
+    """The same while music plays, as a sheet that closes."""
+    parts, body = around(kit, state, view, OpenSheet(Sheet.NONE))
+    return _scene("reading", kit, [*parts, *_panels(kit, state, view, body)])
+
+
+def _scene(name: str, kit: Kit, parts: list[Part]) -> Scene:
+    return Scene(name, (kit.theme.rose, kit.theme.cool), tuple(parts))
+
+
+def _panels(kit: Kit, state: KioskState, view: ScreenView, body: Area) -> list[Part]:
+    gap = kit.px(14)
+    head, body = body.top(kit.px(62), gap)
+    button, words = head.end(kit.px(168), gap)
+    label, ask = kit.say("sensing.tell"), OpenSheet(Sheet.MOOD)
+    if kit.portrait:
+        base, body = body.base(kit.px(96), gap)
+        square = min(body.w, round(body.h * 0.58))
+        low, high = body.base(body.h - square - gap, gap)
+        place = high.middle(square, square)
+    else:
+        square = min(body.h, round(body.w * 0.45))
+        place, rest = body.left(square, kit.px(24))
+        place = place.middle(square, square)
+        base, low = rest.base(kit.px(100), gap)
+    left, right = low.columns((1, 1), gap)
+    pulse, line = base.left(kit.px(168), gap)
+    return [
+        Part("mood", words, paint_mood, mood_line(kit, state)),
+        pill(view, "tell", button, label, ask, symbol="words"),
+        field(kit, state, view, place, pick=False),
+        oval(kit, state, left),
+        stress_arc(kit, state, view, right),
+        heart_rate(kit, state, view, pulse),
+        wave(kit, state, view, line),
+    ]
+
+
+def mood_line(kit: Kit, state: KioskState) -> tuple[str, str, int]:
+    """Return (the mood in words, how sure, sureness in percent)."""
+    mood = state.mood
+    if mood is None or mood.confidence <= 0:
+        return kit.say("sensing.title"), "", 0
+    percent = round(mood.confidence * 20) * 5
+    name = mood_words(mood.point, kit.language)
+    return name, kit.say("mood.sure", percent=percent), percent
+
+
+def paint_mood(
+    surface: pygame.Surface, kit: Kit, area: Area, name: str, sure: str, percent: int
+) -> None:
+    """The mood in large letters and a thin bar of certainty under it."""
+    theme = kit.theme
+    if not sure:
+        kit.type.write(surface, name, area, Style(30, 18, "bold"), theme.ink, lines=2)
+        return
+    high, low = area.rows((5, 2), 0)
+    kit.type.write(surface, name, high, Style(36, 20, "bold"), theme.ink)
+    width = min(kit.px(120), low.w // 3)
+    bar = Area(low.x, low.centre[1] - kit.px(2), width, max(3, kit.px(4)))
+    draw.box(surface, bar, bar.h // 2, theme.line)
+    full = Area(bar.x, bar.y, max(bar.h, round(bar.w * percent / 100)), bar.h)
+    draw.box(surface, full, bar.h // 2, (*theme.accent, 255))
+    room = low.left(width + kit.px(12))[1]
+    kit.type.write(surface, sure, room, SMALL, theme.soft)

@@ -1,0 +1,252 @@
+"""The worker of the screen: opens the display, shows the newest state, hands on touches."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+
+import pygame
+
+from catalog.track import Track
+from device.channels import BoundedQueue, LatestSlot
+from device.config import ScreenSettings
+from device.interfaces.screen.canvas import Canvas, compose
+from device.interfaces.screen.covers import find_cover
+from device.interfaces.screen.display import (
+    DisplayError,
+    choose_display,
+    close_display,
+    open_display,
+)
+from device.interfaces.screen.hands import Hands
+from device.interfaces.screen.motion import MoodGlide
+from device.interfaces.screen.parts import kit_for
+from device.interfaces.screen.view import ScreenView
+from device.readings import Clock, Command, KioskState, VisitState, WorkerHealth
+
+log = logging.getLogger(__name__)
+
+RETRY_S = 15.0
+"""Time between two attempts to open a display that was not there."""
+CALM_FRAMES_PER_S = 12
+"""Drawings per second while nothing measured is on the screen."""
+MAX_FAULTS = 5
+"""Drawing faults in a row before the screen rests until the next attempt."""
+
+
+class CoverShelf:
+    """Finds the cover of the newest track in a thread of its own: a card can be slow."""
+
+    def __init__(self) -> None:
+        self._found: tuple[int, pygame.Surface | None] | None = None
+        self._search: threading.Thread | None = None
+
+    def cover(self, track: Track | None) -> pygame.Surface | None:
+        """Return the cover if it is known by now; None for none or not yet."""
+        if track is None:
+            return None
+        found = self._found
+        if found is not None and found[0] == track.track_id:
+            return found[1]
+        if self._search is None or not self._search.is_alive():
+            self._search = threading.Thread(
+                target=self._look, args=(track,), name="cover", daemon=True
+            )
+            self._search.start()
+        return None
+
+    def _look(self, track: Track) -> None:
+        picture = None
+        try:
+            picture = find_cover(track.path)
+        except Exception:  # the picture is an ornament: whatever its file does, music goes on
+            log.exception("looking for the cover of %s failed", track.path)
+        self._found = (track.track_id, picture)
+
+
+class Screen:
+    """Shows every state on a display and puts what is touched into ``commands``.
+
+    ``run`` belongs to the main thread, as SDL wants it. Where no display can be opened it
+    logs one line, waits and tries again, and the kiosk goes on without. Closing the window
+    of a desktop sets ``stop``.
+    """
+
+    name = "screen"
+    critical = False
+
+    def __init__(
+        self,
+        settings: ScreenSettings,
+        language: str,
+        states: LatestSlot[KioskState],
+        commands: BoundedQueue[Command],
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._language = language
+        self._states = states
+        self._commands = commands
+        self._clock = clock
+        self._hands = Hands()
+        self._glide = MoodGlide(settings.reduced_motion)
+        self._covers = CoverShelf()
+        self._canvas = Canvas()
+        self._message = ""
+        self._showing = False
+        self._drawn_at = -1e9
+        self.frames_drawn = 0
+
+    @property
+    def health(self) -> WorkerHealth:
+        """How the screen is, for the conductor: it runs beside the supervisor."""
+        status = "running" if self._showing or self._settings.mode == "none" else "failed"
+        return WorkerHealth(
+            name=self.name,
+            status="running" if status == "running" else "failed",
+            critical=False,
+            message=self._message,
+        )
+
+    def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
+        """Show states until ``stop``; never raises for anything a display does."""
+        while not stop.is_set():
+            surface = self._open()
+            if surface is None:
+                self._rest(stop, beat)
+                continue
+            self._showing = True
+            try:
+                self._show(surface, stop, beat)
+            except pygame.error as error:
+                self._say(f"the display is gone ({error}): running without a screen")
+            finally:
+                self._showing = False
+                close_display()
+
+    def _open(self) -> pygame.Surface | None:
+        choice = choose_display(self._settings, os.environ)
+        if choice.message:
+            self._say(choice.message)
+        if choice.mode == "none":
+            return None
+        try:
+            surface = open_display(choice, self._settings)
+        except DisplayError as error:
+            self._say(str(error))
+            return None
+        self._canvas.forget()
+        log.info("screen: %s, %d x %d", pygame.display.get_driver(), *surface.get_size())
+        return surface
+
+    def _say(self, message: str) -> None:
+        """Log a message once, not again with every attempt."""
+        if message != self._message:
+            self._message = message
+            log.warning("%s", message)
+
+    def _rest(self, stop: threading.Event, beat: Callable[[], None]) -> None:
+        until = self._clock() + RETRY_S
+        while not stop.is_set() and self._clock() < until:
+            beat()
+            stop.wait(1.0)
+
+    def _show(
+        self, surface: pygame.Surface, stop: threading.Event, beat: Callable[[], None]
+    ) -> None:
+        faults = 0
+        frame_s = 1.0 / self._settings.frames_per_s
+        while not stop.is_set():
+            began = self._clock()
+            beat()
+            surface = pygame.display.get_surface() or surface
+            try:
+                self._turn(surface, stop)
+                faults = 0
+            except pygame.error:
+                raise
+            except Exception:
+                # A state that cannot be drawn must not end the kiosk: say it, try the next.
+                faults += 1
+                log.exception("a state could not be drawn")
+                self._canvas.forget()
+                if faults >= MAX_FAULTS:
+                    self._message = "the screen cannot draw: see the log"
+                    stop.wait(RETRY_S)
+                    faults = 0
+            stop.wait(max(0.001, frame_s - (self._clock() - began)))
+
+    def _turn(self, surface: pygame.Surface, stop: threading.Event) -> None:
+        """Take what was touched and draw what changed."""
+        events = pygame.event.get()
+        state = self._states.latest()
+        now_s = self._clock()
+        if state is None:
+            if any(event.type == pygame.QUIT for event in events):
+                stop.set()
+            return
+        self._hands.follow(state, now_s)
+        view = self._view(surface.get_size(), state, now_s)
+        touched = False
+        for event in events:
+            touched = self._handle(event, state, view, stop) or touched
+        measuring = state.visit is VisitState.SENSING or self._hands.opened.sheet != "none"
+        interval_s = 0.0 if measuring or touched else 1.0 / CALM_FRAMES_PER_S
+        if now_s - self._drawn_at < interval_s * 0.9:
+            return
+        self._glide.follow(state, now_s)
+        self._draw(surface, state, self._hands.view(self._view(surface.get_size(), state, now_s)))
+
+    def _view(self, size: tuple[int, int], state: KioskState, now_s: float) -> ScreenView:
+        return ScreenView(
+            width_px=size[0],
+            height_px=size[1],
+            language=self._language,
+            high_contrast=self._settings.high_contrast,
+            large_type=self._settings.large_type,
+            reduced_motion=self._settings.reduced_motion,
+            now_s=now_s,
+            mood_at=self._glide.at,
+            trail=self._glide.trail,
+            cover=self._covers.cover(state.player.track),
+        )
+
+    def _draw(self, surface: pygame.Surface, state: KioskState, view: ScreenView) -> None:
+        self._drawn_at = view.now_s
+        changed = self._canvas.paint(surface, compose(state, view), kit_for(view))
+        if changed:
+            pygame.display.update([tuple(area) for area in changed])
+            self.frames_drawn += 1
+
+    def _handle(
+        self, event: pygame.Event, state: KioskState, view: ScreenView, stop: threading.Event
+    ) -> bool:
+        """Do what one event asks; returns whether the screen may look different now."""
+        hands = self._hands
+        commands: list[Command] = []
+        if event.type == pygame.QUIT:
+            stop.set()
+        elif event.type in {pygame.VIDEORESIZE, pygame.VIDEOEXPOSE, pygame.WINDOWEXPOSED}:
+            self._canvas.forget()
+        elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
+            commands = hands.press(state, view, *event.pos)
+        elif event.type == pygame.MOUSEBUTTONUP and event.button == 1:
+            commands = hands.release(state, view, *event.pos)
+        elif event.type == pygame.MOUSEMOTION:
+            if not getattr(event, "touch", False):
+                pygame.mouse.set_visible(True)
+            if event.buttons[0]:
+                commands = hands.drag(state, view, *event.pos)
+        elif event.type == pygame.KEYDOWN:
+            shift = bool(event.mod & pygame.KMOD_SHIFT)
+            commands = hands.key(state, view, pygame.key.name(event.key), shift=shift)
+        elif event.type == pygame.TEXTINPUT:
+            hands.text(state, view, event.text)
+        else:
+            return False
+        for command in commands:
+            if not self._commands.put(command):
+                log.warning("the inbox is full: %s was lost", type(command).__name__)
+        return event.type != pygame.MOUSEMOTION or bool(commands)

@@ -1,0 +1,256 @@
+"""Fonts: the packaged one for Latin and Cyrillic, an installed one for Chinese and Korean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal, Protocol, TypeAlias
+
+import pygame
+import pygame.freetype
+
+from device.interfaces.screen.theme import Colour
+
+Weight: TypeAlias = Literal["regular", "bold"]
+
+ASSETS = Path(__file__).parent / "assets"
+PACKAGED: dict[Weight, Path] = {
+    "regular": ASSETS / "Manrope-Medium.ttf",
+    "bold": ASSETS / "Manrope-SemiBold.ttf",
+}
+
+FONT_FOLDERS = (
+    Path("/usr/share/fonts"),
+    Path("/usr/local/share/fonts"),
+    Path("~/.local/share/fonts"),
+    Path("~/.fonts"),
+)
+"""Where fontconfig looks by default on Debian."""
+
+# File name -> face inside the collection for zh and ko. Order of the faces in Noto CJK
+# collections: JP, KR, SC, TC, HK (README of notofonts/noto-cjk, "OTC").
+_CJK_FILES: tuple[tuple[str, str, dict[str, int]], ...] = (
+    ("NotoSansCJK-Regular.ttc", "NotoSansCJK-Bold.ttc", {"ko": 1, "zh": 2}),
+    ("NotoSansCJKsc-Regular.otf", "NotoSansCJKsc-Bold.otf", {}),
+    ("SourceHanSans-Regular.ttc", "SourceHanSans-Bold.ttc", {"ko": 1, "zh": 2}),
+    ("wqy-microhei.ttc", "", {}),
+    ("wqy-zenhei.ttc", "", {}),
+    ("DroidSansFallbackFull.ttf", "", {}),
+    ("DroidSansFallback.ttf", "", {}),
+)
+_OTHER_FILES = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "FreeSans.ttf")
+"""Last resort for scripts that neither the packaged nor the CJK font writes."""
+
+NEEDS_CJK = ("zh", "ko")
+LINE_STEP = 1.3
+"""Line distance in font sizes: WCAG 2.2 1.4.12 asks layouts to bear 1.5, print uses 1.2."""
+LARGEST_OVERSAMPLED_PX = 36
+UNKNOWN = "·"
+INSTALL_HINT = "install fonts-noto-cjk (or the smaller fonts-wqy-microhei)"
+
+
+@dataclass(frozen=True, slots=True)
+class FontFiles:
+    """The files that write one language; ``message`` says what is missing and what to do."""
+
+    regular: Path | None
+    """None: pygame's own font, when the packaged file is gone."""
+    bold: Path | None
+    cjk: Path | None
+    cjk_bold: Path | None
+    cjk_index: int
+    other: Path | None
+    message: str = ""
+
+    def writes(self, language: str) -> bool:
+        """Return whether the texts of ``language`` can be read with these fonts."""
+        return language not in NEEDS_CJK or self.cjk is not None
+
+
+def find_fonts(
+    language: str,
+    folders: Iterable[Path] = FONT_FOLDERS,
+    packaged: Mapping[Weight, Path] | None = None,
+) -> FontFiles:
+    """Look for the fonts of ``language``; never raises, see ``message``."""
+    own = PACKAGED if packaged is None else packaged
+    found = _installed(tuple(folder.expanduser() for folder in folders))
+    cjk = cjk_bold = None
+    index = 0
+    for name, bold_name, faces in _CJK_FILES:
+        if name in found:
+            cjk, cjk_bold = found[name], found.get(bold_name)
+            index = faces.get(language, 0)
+            break
+    other = next((found[name] for name in _OTHER_FILES if name in found), None)
+    missing = [path.name for path in own.values() if not path.is_file()]
+    message = ""
+    if missing:
+        message = f"The font {missing[0]} is missing: install Attune again"
+    elif language in NEEDS_CJK and cjk is None:
+        message = f"No font for this language: {INSTALL_HINT}"
+    return FontFiles(
+        regular=own["regular"] if own["regular"].is_file() else other,
+        bold=own["bold"] if own["bold"].is_file() else other,
+        cjk=cjk,
+        cjk_bold=cjk_bold,
+        cjk_index=index,
+        other=other,
+        message=message,
+    )
+
+
+@lru_cache(maxsize=8)
+def _installed(folders: tuple[Path, ...]) -> dict[str, Path]:
+    wanted = {name for entry in _CJK_FILES for name in entry[:2] if name} | set(_OTHER_FILES)
+    found: dict[str, Path] = {}
+    for folder in folders:
+        for path in sorted(folder.rglob("*.?t?")):
+            if path.name in wanted:
+                found.setdefault(path.name, path)
+    return found
+
+
+class Face(Protocol):
+    """One font file at one size."""
+
+    def has(self, character: str) -> bool: ...
+
+    def width(self, text: str) -> int: ...
+
+    def draw(
+        self, surface: pygame.Surface, text: str, x: int, baseline: int, colour: Colour
+    ) -> None: ...
+
+
+@lru_cache(maxsize=8)
+def _coverage(path: Path | None) -> pygame.freetype.Font:
+    return pygame.freetype.Font(None if path is None else str(path), 12)
+
+
+@lru_cache(maxsize=8192)
+def _covers(path: Path | None, character: str) -> bool:
+    """SDL_ttf gives metrics of the empty box for what a font lacks; FreeType says so."""
+    return _coverage(path).get_metrics(character)[0] is not None
+
+
+class PlainFace:
+    """SDL_ttf: it shapes and kerns, which large Latin and Cyrillic type needs.
+
+    SDL_ttf snaps every letter to whole pixels, which tears small words apart; small sizes
+    are therefore written twice as large and scaled down.
+    """
+
+    def __init__(self, path: Path | None, size_px: int) -> None:
+        self._over = 2 if size_px <= LARGEST_OVERSAMPLED_PX else 1
+        self._font = pygame.font.Font(path, size_px * self._over)
+        self._path = path
+
+    @property
+    def ascent(self) -> int:
+        return round(self._font.get_ascent() / self._over)
+
+    @property
+    def height(self) -> int:
+        return -(-self._font.get_height() // self._over)
+
+    def has(self, character: str) -> bool:
+        return _covers(self._path, character)
+
+    def width(self, text: str) -> int:
+        return -(-self._font.size(text)[0] // self._over)
+
+    def draw(
+        self, surface: pygame.Surface, text: str, x: int, baseline: int, colour: Colour
+    ) -> None:
+        image = self._font.render(text, True, colour)
+        if self._over > 1:
+            size = (-(-image.width // self._over), -(-image.height // self._over))
+            image = pygame.transform.smoothscale(image, size)
+        surface.blit(image, (x, baseline - self.ascent))
+
+
+class CollectionFace:
+    """FreeType: it opens the face of a language inside a collection (.ttc)."""
+
+    def __init__(self, path: Path, index: int, size_px: int) -> None:
+        self._font = pygame.freetype.Font(str(path), size_px, font_index=index)
+
+    def has(self, character: str) -> bool:
+        return self._font.get_metrics(character)[0] is not None
+
+    def width(self, text: str) -> int:
+        return round(sum(metric[4] for metric in self._font.get_metrics(text) if metric))
+
+    def draw(
+        self, surface: pygame.Surface, text: str, x: int, baseline: int, colour: Colour
+    ) -> None:
+        # Not render_to: it does not heed the clip of the surface.
+        image, bearing = self._font.render(text, colour)
+        surface.blit(image, (x + bearing.x, baseline - bearing.y))
+
+
+class Lettering:
+    """Fonts of one size and weight, each character written by the first that has it."""
+
+    def __init__(self, files: FontFiles, size_px: int, weight: Weight) -> None:
+        bold = weight == "bold"
+        self._main = PlainFace(files.bold if bold else files.regular, size_px)
+        self._others: list[Face] = []
+        cjk = (files.cjk_bold or files.cjk) if bold else files.cjk
+        if cjk is not None:
+            self._others.append(CollectionFace(cjk, files.cjk_index, size_px))
+        if files.other is not None:
+            self._others.append(PlainFace(files.other, size_px))
+        self._size_px = size_px
+        self._widths: dict[str, int] = {}
+
+    @property
+    def height(self) -> int:
+        """Pixels of one line from the highest accent to the lowest descender."""
+        return self._main.height
+
+    @property
+    def step(self) -> int:
+        """Pixels from one baseline to the next."""
+        return max(1, round(self._size_px * LINE_STEP))
+
+    def width(self, text: str) -> int:
+        """Return the advance width of ``text`` in pixels."""
+        known = self._widths.get(text)
+        if known is None:
+            if len(self._widths) > 2048:
+                self._widths.clear()
+            known = sum(face.width(run) for face, run in self._runs(text))
+            self._widths[text] = known
+        return known
+
+    def draw(self, surface: pygame.Surface, text: str, x: int, y: int, colour: Colour) -> None:
+        """Write one line whose top left corner is (x, y)."""
+        baseline = y + self._main.ascent
+        for face, run in self._runs(text):
+            face.draw(surface, run, x, baseline, colour)
+            x += face.width(run)
+
+    def _runs(self, text: str) -> Iterator[tuple[Face, str]]:
+        run, writer = "", None
+        for wanted in text:
+            face, character = self._face(wanted)
+            if face is not writer and run and writer is not None:
+                yield writer, run
+                run = ""
+            writer = face
+            run += character
+        if run and writer is not None:
+            yield writer, run
+
+    def _face(self, character: str) -> tuple[Face, str]:
+        """Return who writes it, and what: a small dot for what no font here can write."""
+        if character == " " or self._main.has(character):
+            return self._main, character
+        for face in self._others:
+            if face.has(character):
+                return face, character
+        return self._main, UNKNOWN

@@ -1,0 +1,150 @@
+"""Drawing: pure, incremental where it may be, and unbreakable by odd input."""
+
+from dataclasses import replace
+
+import numpy as np
+import pygame
+import pytest
+
+from device.interfaces.screen.canvas import Canvas, compose, render
+from device.interfaces.screen.frame import plain_words
+from device.interfaces.screen.parts import kit_for
+from device.interfaces.screen.wording import LANGUAGES
+from device.readings import CameraStatus, KioskState
+from tests.fakes.kiosk_states import (
+    EMPTY_SENSING,
+    FAREWELL,
+    FAULTS,
+    IDLE,
+    LONG,
+    MOMENTS,
+    NOW_S,
+    PLAYING,
+    SENSING,
+    faces,
+)
+from tests.fakes.screens import moments, view
+
+
+def pixels(surface: pygame.Surface) -> np.ndarray:
+    return pygame.surfarray.array3d(surface)
+
+
+def test_the_same_state_gives_the_same_pixels() -> None:
+    assert np.array_equal(pixels(render(SENSING, view())), pixels(render(SENSING, view())))
+
+
+def test_drawing_what_changed_equals_drawing_everything() -> None:
+    """A visit played on one canvas looks at each step like a fresh drawing."""
+    surface = pygame.Surface((800, 480), 0, 32)
+    canvas = Canvas()
+    steps = [(state, dict(opened)) for _, state, opened in moments()]
+    later = replace(SENSING, faces=faces(0.3), pulse=None)
+    steps += [(SENSING, {}), (SENSING, {"now_s": NOW_S + 0.2}), (later, {})]
+    player = replace(PLAYING.player, position_s=91.0, status="paused")
+    steps += [(PLAYING, {}), (replace(PLAYING, player=player, liked=True), {"pressed": "skip"})]
+    steps += [(IDLE, {}), (IDLE, {"now_s": NOW_S + 1.0})]
+    for state, opened in steps:
+        shown = view(**opened)
+        canvas.paint(surface, compose(state, shown), kit_for(shown))
+        assert np.array_equal(pixels(surface), pixels(render(state, shown)))
+
+
+def test_nothing_is_drawn_when_nothing_changed() -> None:
+    surface, canvas = pygame.Surface((800, 480), 0, 32), Canvas()
+    first = canvas.paint(surface, compose(PLAYING, view()), kit_for(view()))
+    again = canvas.paint(surface, compose(replace(PLAYING, seq=99), view()), kit_for(view()))
+    assert first and again == []
+
+
+def test_only_the_bar_is_drawn_when_only_time_went_on() -> None:
+    surface, canvas = pygame.Surface((800, 480), 0, 32), Canvas()
+    canvas.paint(surface, compose(PLAYING, view()), kit_for(view()))
+    player = replace(PLAYING.player, position_s=PLAYING.player.position_s + 1)
+    scene = compose(replace(PLAYING, player=player), view())
+    bar = scene.part("progress")
+    assert bar is not None
+    assert canvas.paint(surface, scene, kit_for(view())) == [bar.area]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("looks", ["contrast", "large"])
+def test_every_screen_draws_in_every_language_and_look(language: str, looks: str) -> None:
+    options = {"high_contrast": looks == "contrast", "large_type": looks == "large"}
+    for _, state, opened in moments():
+        shown = view(480, 272, language=language, **options, **opened)
+        assert len(np.unique(pixels(render(state, shown)))) > 2
+
+
+@pytest.mark.parametrize("size", [(1, 1), (0, 0), (2, 900), (119, 119), (121, 121), (320, 240)])
+def test_a_window_resized_to_nothing(size: tuple[int, int]) -> None:
+    for state in MOMENTS.values():
+        surface = render(state, view(*size))
+        assert surface.get_size() == (max(1, size[0]), max(1, size[1]))
+
+
+def test_a_title_of_300_characters_in_four_scripts_moves_nothing() -> None:
+    """Only the words differ from a short title's drawing; every other pixel stays."""
+    short, long = compose(PLAYING, view()), compose(LONG, view())
+    assert [(p.name, p.area) for p in short.parts] == [(p.name, p.area) for p in long.parts]
+    assert LONG.player.track is not None and len(LONG.player.track.title) == 300
+    changed = np.any(pixels(render(PLAYING, view())) != pixels(render(LONG, view())), axis=2)
+    for part in short.parts:
+        if part.name in {"names", "reason"}:
+            area = part.area
+            changed[area.x : area.right, area.y : area.bottom] = False
+    assert not changed.any()
+
+
+def test_high_contrast_is_black_and_white_where_it_is_read() -> None:
+    shown = pixels(render(IDLE, view(high_contrast=True)))
+    assert (shown == 0).all(axis=2).mean() > 0.5
+    assert (shown == 255).all(axis=2).any()
+
+
+def test_reduced_motion_stands_still() -> None:
+    for state in (IDLE, SENSING):
+        now = pixels(render(state, view(reduced_motion=True)))
+        later = pixels(render(state, view(reduced_motion=True, now_s=NOW_S + 0.5)))
+        assert np.array_equal(now, later)
+        moving = pixels(render(state, view(now_s=NOW_S + 0.5)))
+        assert not np.array_equal(now, moving)
+
+
+def camera_part(state: KioskState) -> str:
+    part = compose(state, view()).part("camera")
+    assert part is not None
+    return str(part.content[0])
+
+
+def test_the_indicator_follows_the_open_device_on_every_screen() -> None:
+    for _, state, _ in moments():
+        opened = replace(state, camera=CameraStatus(True, "x"))
+        closed = replace(state, camera=CameraStatus(False, "x"))
+        assert camera_part(opened) == "Camera on"
+        assert camera_part(closed) == "Camera off"
+
+
+def test_old_readings_are_not_shown() -> None:
+    part = compose(SENSING, view(now_s=NOW_S + 60)).part("heart")
+    assert part is not None and "72" not in str(part.content)
+
+
+def test_no_picture_of_the_person_can_reach_the_screen() -> None:
+    """The state has no pixels, so two people with equal readings look the same."""
+    assert not hasattr(SENSING, "frame")
+    assert compose(EMPTY_SENSING, view()).part("oval") is not None
+
+
+def test_faults_are_said_in_plain_words() -> None:
+    line = plain_words(kit_for(view()), FAULTS, view())
+    assert line == "The finger sensor was pulled out: plug it in again (+2)"
+    only = replace(FAULTS, message="", player=PLAYING.player)
+    assert plain_words(kit_for(view()), only, view()) == "The camera has stopped. The rest goes on."
+    assert "OSError" not in line
+
+
+def test_a_farewell_without_measurements() -> None:
+    part = compose(replace(FAREWELL, chart=()), view()).part("chart")
+    assert part is not None and "Nothing was measured" in str(part.content)
+    render(replace(FAREWELL, chart=FAREWELL.chart[:1]), view())

@@ -1,0 +1,80 @@
+"""Cover art from the owner's files, and from nothing."""
+
+import struct
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pygame
+import pytest
+
+from device.interfaces.screen.covers import (
+    KEPT_SIDE_PX,
+    drawn_cover,
+    find_cover,
+    picture_size,
+    rounded,
+)
+from tests.fakes.kiosk_states import TRACK, point
+
+
+def save(path: Path, size: tuple[int, int]) -> None:
+    surface = pygame.Surface(size, 0, 32)
+    surface.fill((200, 40, 40))
+    pygame.image.save(surface, path)
+
+
+def test_picture_beside_the_track(tmp_path: Path) -> None:
+    save(tmp_path / "cover.png", (1200, 900))
+    cover = find_cover(tmp_path / "song.flac")
+    assert cover is not None
+    assert cover.get_size() == (KEPT_SIDE_PX, 600)
+
+
+def test_picture_inside_the_track(tmp_path: Path) -> None:
+    """An ID3v2.3 tag with one APIC frame (id3.org, ID3v2.3.0 section 4.15)."""
+    save(tmp_path / "art.png", (64, 64))
+    art = b"\0image/png\0\x03\0" + (tmp_path / "art.png").read_bytes()
+    (tmp_path / "art.png").unlink()
+    frame = b"APIC" + struct.pack(">I", len(art)) + b"\0\0" + art
+    size = bytes((len(frame) >> shift) & 0x7F for shift in (21, 14, 7, 0))
+    song = tmp_path / "song.mp3"
+    song.write_bytes(b"ID3\x03\0\0" + size + frame + b"\xff\xfb\x90\x64" + bytes(413))
+    cover = find_cover(song)
+    assert cover is not None and cover.get_at((10, 10))[:3] == (200, 40, 40)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\x89PNG\r\n\x1a\n" + bytes(40), b"\xff\xd8\xff", b"junk" * 99]
+)
+def test_a_damaged_picture_is_no_picture(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "cover.jpg").write_bytes(data)
+    assert find_cover(tmp_path / "missing.mp3") is None
+
+
+def test_a_picture_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
+    header = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 60_000, 60_000)
+    (tmp_path / "cover.png").write_bytes(header + bytes(100))
+    assert picture_size(header) == (60_000, 60_000)
+    assert find_cover(tmp_path / "song.mp3") is None
+
+
+def test_jpeg_size_from_its_header(tmp_path: Path) -> None:
+    save(tmp_path / "a.jpg", (321, 123))
+    assert picture_size((tmp_path / "a.jpg").read_bytes()) == (321, 123)
+
+
+def test_drawn_covers_differ_by_track_and_mood() -> None:
+    one = pygame.surfarray.array3d(drawn_cover(TRACK, 64))
+    other = pygame.surfarray.array3d(drawn_cover(replace(TRACK, track_id=8), 64))
+    sad = pygame.surfarray.array3d(drawn_cover(replace(TRACK, point=point("NB", -0.6, -0.5)), 64))
+    assert not np.array_equal(one, other)
+    assert one[..., 2].mean() < sad[..., 2].mean()  # sorrow is bluer than calm joy
+
+
+def test_corners_are_clear_and_the_middle_is_not() -> None:
+    surface = pygame.Surface((40, 20), 0, 24)
+    surface.fill((9, 99, 199))
+    picture = rounded(surface, 60, 12)
+    assert picture.get_at((0, 0))[3] == 0
+    assert tuple(picture.get_at((30, 30))) == (9, 99, 199, 255)

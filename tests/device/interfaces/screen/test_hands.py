@@ -1,0 +1,210 @@
+"""From fingers and keys to commands."""
+
+from dataclasses import replace
+
+from device.interfaces.screen.canvas import compose
+from device.interfaces.screen.hands import SHEET_TIMEOUT_S, Hands
+from device.interfaces.screen.view import ScreenView
+from device.readings import (
+    Command,
+    Consent,
+    Dislike,
+    KioskState,
+    Like,
+    Pause,
+    PickMood,
+    Play,
+    SayMood,
+    SetStrategy,
+    SetVolume,
+    Skip,
+    Start,
+    Stop,
+    Strategy,
+    VisitState,
+)
+from tests.fakes.kiosk_states import ASKING, CONSENT, IDLE, NOW_S, PLAYING, SENSING
+from tests.fakes.screens import view
+
+
+def hands_at(state: KioskState) -> Hands:
+    hands = Hands()
+    hands.follow(state, NOW_S)
+    return hands
+
+
+def opened(hands: Hands) -> str:
+    return hands.opened.sheet.value
+
+
+def tap(
+    hands: Hands, state: KioskState, name: str, shown: ScreenView | None = None
+) -> list[Command]:
+    shown = shown or view()
+    part = compose(state, hands.view(shown)).part(name)
+    assert part is not None, name
+    down = hands.press(state, shown, *part.area.centre)
+    return down + hands.release(state, shown, *part.area.centre)
+
+
+def key(hands: Hands, state: KioskState, *names: str) -> list[Command]:
+    return [command for name in names for command in hands.key(state, view(), name)]
+
+
+def test_taps_on_the_music() -> None:
+    hands = hands_at(PLAYING)
+    assert tap(hands, PLAYING, "play") == [Pause(source="screen")]
+    assert tap(hands, PLAYING, "skip") == [Skip(source="screen")]
+    assert tap(hands, PLAYING, "like") == [Like(source="screen")]
+    assert tap(hands, PLAYING, "dislike") == [Dislike(source="screen")]
+    assert tap(hands, PLAYING, "leave") == [Stop(source="screen")]
+    paused = replace(PLAYING, player=replace(PLAYING.player, status="paused"))
+    assert tap(hands, paused, "play") == [Play(source="screen")]
+
+
+def test_a_finger_that_slides_off_means_nothing() -> None:
+    hands = hands_at(PLAYING)
+    part = compose(PLAYING, view()).part("skip")
+    assert part is not None
+    assert hands.press(PLAYING, view(), *part.area.centre) == []
+    assert hands.opened.pressed == "skip"
+    assert hands.release(PLAYING, view(), 5, 5) == []
+    assert hands.opened.pressed == ""
+
+
+def test_the_finger_may_not_land_on_what_appears_under_it() -> None:
+    """Pressed beside everything, released on a button: no command."""
+    hands = hands_at(PLAYING)
+    hands.press(PLAYING, view(), 5, 470)
+    part = compose(PLAYING, view()).part("skip")
+    assert part is not None
+    assert hands.release(PLAYING, view(), *part.area.centre) == []
+
+
+def test_consent_by_touch_and_by_number() -> None:
+    hands = hands_at(CONSENT)
+    assert tap(hands, CONSENT, "full") == [Consent(source="screen", camera=True)]
+    assert key(hands, CONSENT, "2") == [Consent(source="screen", camera=False)]
+    assert key(hands, CONSENT, "9") == []
+
+
+def test_enter_never_consents_by_itself() -> None:
+    hands = hands_at(CONSENT)
+    assert key(hands, CONSENT, "return", "space") == []
+    assert key(hands, CONSENT, "tab", "return") == [Consent(source="screen", camera=True)]
+
+
+def test_focus_goes_round() -> None:
+    hands = hands_at(CONSENT)
+    assert key(hands, CONSENT, "right", "right", "right", "right", "return") == [
+        Consent(source="screen", camera=True)
+    ]
+    hands.key(CONSENT, view(), "tab", shift=True)
+    assert hands.opened.focus == "no"
+
+
+def test_strategy_closes_its_sheet() -> None:
+    hands = hands_at(PLAYING)
+    assert tap(hands, PLAYING, "strategy") == []
+    assert opened(hands) == "strategy"
+    assert tap(hands, PLAYING, "strategy_calm") == [
+        SetStrategy(source="screen", strategy=Strategy.CALM)
+    ]
+    assert opened(hands) == "none"
+
+
+def test_volume_follows_the_finger_but_not_too_often() -> None:
+    hands = hands_at(PLAYING)
+    key(hands, PLAYING, "v")
+    part = compose(PLAYING, hands.view(view())).part("slider")
+    assert part is not None
+    sent = hands.press(PLAYING, view(), part.area.x, part.area.centre[1])
+    for step in range(1, 101):
+        shown = view(now_s=NOW_S + step * 0.01)
+        x = part.area.x + step / 100 * (part.area.w - 1)
+        sent += hands.drag(PLAYING, shown, x, part.area.centre[1])
+    sent += hands.release(PLAYING, view(), part.area.right - 1, 2)
+    volumes = [command.percent for command in sent if isinstance(command, SetVolume)]
+    assert volumes == sorted(volumes)
+    assert volumes[0] == 0 and volumes[-1] == 100
+    assert len(volumes) <= 13
+
+
+def test_keys_of_the_music() -> None:
+    hands = hands_at(PLAYING)
+    assert key(hands, PLAYING, "space", "right", "l", "d") == [
+        Pause(source="screen"),
+        Skip(source="screen"),
+        Like(source="screen"),
+        Dislike(source="screen"),
+    ]
+    assert key(hands, PLAYING, "up", "down") == [
+        SetVolume(source="screen", percent=69),
+        SetVolume(source="screen", percent=59),
+    ]
+    assert key(hands, PLAYING, "escape") == [Stop(source="screen")]
+
+
+def test_escape_closes_a_sheet_first() -> None:
+    hands = hands_at(PLAYING)
+    assert key(hands, PLAYING, "r", "escape") == []
+    assert opened(hands) == "none"
+
+
+def test_start_by_key_and_nothing_to_leave_at_idle() -> None:
+    hands = hands_at(IDLE)
+    assert key(hands, IDLE, "return", "space") == [Start(source="screen"), Start(source="screen")]
+    assert key(hands, IDLE, "escape") == []
+
+
+def test_typing_a_mood() -> None:
+    hands = hands_at(PLAYING)
+    key(hands, PLAYING, "m")
+    hands.text(PLAYING, view(), "m")  # the character of the key that opened the sheet
+    for character in "tired":
+        key(hands, PLAYING, character)
+        hands.text(PLAYING, view(), character)
+    key(hands, PLAYING, "backspace")
+    hands.text(PLAYING, view(), "d and 难过\n")
+    assert hands.opened.typed == "tired and 难过"
+    assert key(hands, PLAYING, "return") == [SayMood(source="screen", text="tired and 难过")]
+    assert hands.opened.typed == "" and opened(hands) == "none"
+
+
+def test_typing_is_bounded() -> None:
+    hands = hands_at(ASKING)
+    for _ in range(50):
+        hands.text(ASKING, view(), "very tired ")
+    assert len(hands.opened.typed) == 120
+
+
+def test_typing_is_ignored_where_no_mood_is_asked() -> None:
+    hands = hands_at(PLAYING)
+    hands.text(PLAYING, view(), "hello")
+    assert hands.opened.typed == ""
+
+
+def test_picking_on_the_field() -> None:
+    hands = hands_at(ASKING)
+    (picked,) = tap(hands, ASKING, "field")
+    assert isinstance(picked, PickMood)
+    assert abs(picked.valence) < 0.02 and abs(picked.arousal) < 0.02
+
+
+def test_what_was_typed_is_forgotten_with_the_visit() -> None:
+    hands = hands_at(SENSING)
+    key(hands, SENSING, "m")
+    key(hands, SENSING, "x")
+    hands.text(SENSING, view(), "secret")
+    assert hands.opened.typed == "secret"
+    hands.follow(replace(SENSING, visit=VisitState.FAREWELL), NOW_S + 1)
+    assert hands.opened.typed == "" and opened(hands) == "none"
+
+
+def test_a_sheet_nobody_touches_closes() -> None:
+    hands = hands_at(PLAYING)
+    key(hands, PLAYING, "s")
+    hands.follow(PLAYING, NOW_S + SHEET_TIMEOUT_S - 1)
+    assert opened(hands) == "strategy"
+    hands.follow(PLAYING, NOW_S + SHEET_TIMEOUT_S + 1)
+    assert opened(hands) == "none"

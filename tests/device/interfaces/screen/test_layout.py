@@ -1,0 +1,114 @@
+"""The table of parts: nothing overlaps, nothing is too small, everything can be touched."""
+
+from typing import Any
+
+import pytest
+
+from device.interfaces.screen.area import Area
+from device.interfaces.screen.canvas import compose, hit
+from device.interfaces.screen.parts import kit_for
+from device.interfaces.screen.wording import LANGUAGES
+from device.readings import Command, Consent, KioskState, PickMood, SayMood, SetVolume, Start, Stop
+from tests.fakes.kiosk_states import BARRED, CONSENT, IDLE, PLAYING
+from tests.fakes.screens import SIZES, moments, view
+
+LEAST_TOUCH = 44
+"""Layout units: WCAG 2.2 2.5.5 asks for 44 CSS pixels; the main controls are larger."""
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
+@pytest.mark.parametrize("large", [False, True], ids=["normal", "large"])
+def test_parts_stay_apart_and_inside(size: tuple[int, int], large: bool) -> None:
+    whole = Area(0, 0, *size)
+    for name, state, opened in moments():
+        shown = view(*size, large_type=large, **opened)
+        parts = compose(state, shown).parts
+        names = [part.name for part in parts]
+        assert len(names) == len(set(names)), name
+        for index, part in enumerate(parts):
+            assert part.area.w > 0 and part.area.h > 0, (name, part.name)
+            assert whole.holds(part.area.x, part.area.y), (name, part.name)
+            assert part.area.right <= whole.w and part.area.bottom <= whole.h, (name, part.name)
+            for other in parts[index + 1 :]:
+                assert not part.area.overlaps(other.area), (name, part.name, other.name)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
+def test_every_button_is_large_enough_and_answers(size: tuple[int, int]) -> None:
+    for name, state, opened in moments():
+        shown = view(*size, **opened)
+        least = kit_for(shown).px(LEAST_TOUCH)
+        for part in compose(state, shown).parts:
+            if not part.answers or part.name == "live":
+                continue
+            assert min(part.area.w, part.area.h) >= least, (name, part.name, part.area)
+            assert hit(state, shown, *part.area.centre) == part.at(*part.area.centre)
+
+
+def test_every_command_of_the_screen_says_where_it_came_from() -> None:
+    for _, state, opened in moments():
+        for part in compose(state, view(**opened)).parts:
+            action = part.at(*part.area.centre)
+            assert not isinstance(action, Command) or action.source == "screen"
+
+
+def test_consent_has_three_choices_of_equal_size() -> None:
+    scene = compose(CONSENT, view())
+    choices = [part for part in scene.parts if part.answers]
+    assert [part.action for part in choices] == [
+        Consent(source="screen", camera=True),
+        Consent(source="screen", camera=False),
+        Stop(source="screen"),
+    ]
+    assert len({part.area.h for part in choices}) == 1
+    assert max(p.area.w for p in choices) - min(p.area.w for p in choices) <= 1
+
+
+def test_no_camera_choice_where_the_owner_barred_it() -> None:
+    actions = [part.action for part in compose(BARRED, view()).parts if part.answers]
+    assert actions == [Consent(source="screen", camera=False), Stop(source="screen")]
+
+
+def test_a_touch_anywhere_begins() -> None:
+    assert hit(IDLE, view(), 3, 300) == Start(source="screen")
+
+
+def test_field_maps_the_corners() -> None:
+    shown = view(sheet="mood")
+    area = next(p.area for p in compose(PLAYING, shown).parts if p.name == "field")
+    top_right = hit(PLAYING, shown, area.right - 1, area.y)
+    assert isinstance(top_right, PickMood)
+    assert top_right.valence > 0.98 and top_right.arousal > 0.98
+    low_left = hit(PLAYING, shown, area.x, area.bottom - 1)
+    assert isinstance(low_left, PickMood)
+    assert low_left.valence < -0.98 and low_left.arousal < -0.98
+
+
+def test_slider_maps_its_ends() -> None:
+    shown = view(sheet="volume")
+    area = next(p.area for p in compose(PLAYING, shown).parts if p.name == "slider")
+    assert hit(PLAYING, shown, area.x, area.centre[1]) == SetVolume(source="screen", percent=0)
+    assert hit(PLAYING, shown, area.right - 1, area.centre[1]) == SetVolume(
+        source="screen", percent=100
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_chips_send_words_that_the_analyser_knows(language: str) -> None:
+    chips = [
+        part.action
+        for part in compose(PLAYING, view(sheet="mood", language=language)).parts
+        if part.name.startswith("chip_")
+    ]
+    assert len(chips) >= 6
+    assert all(isinstance(action, SayMood) and action.text.isascii() for action in chips)
+
+
+def all_text(state: KioskState, **opened: Any) -> str:
+    return " ".join(str(part.content) for part in compose(state, view(**opened)).parts)
+
+
+def test_the_invitation_promises_privacy() -> None:
+    said = all_text(IDLE)
+    for promise in ("Camera off", "Nothing leaves this box", "Not a medical device"):
+        assert promise in said

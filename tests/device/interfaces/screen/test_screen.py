@@ -1,0 +1,161 @@
+"""The worker on SDL's dummy driver: the real loop, the real events."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import pygame
+import pytest
+
+from device.channels import BoundedQueue, LatestSlot
+from device.config import ScreenSettings
+from device.interfaces.screen import Screen, compose
+from device.interfaces.screen import screen as screen_module
+from device.readings import Command, KioskState, Pause, Start
+from tests.fakes.kiosk_states import IDLE, PLAYING, SENSING
+from tests.fakes.screens import view
+
+SETTINGS = ScreenSettings(mode="window", width_px=800, height_px=480)
+
+
+class Stage:
+    """A screen with its channels; ``play`` runs it while a script acts from another thread."""
+
+    def __init__(self, settings: ScreenSettings = SETTINGS) -> None:
+        self.states: LatestSlot[KioskState] = LatestSlot()
+        self.commands: BoundedQueue[Command] = BoundedQueue(16, drop="newest")
+        self.screen = Screen(settings, "en", self.states, self.commands, time.monotonic)
+        self.stop = threading.Event()
+        self.beats = 0
+
+    def beat(self) -> None:
+        self.beats += 1
+
+    def play(self, script: Callable[[], None], limit_s: float = 8.0) -> None:
+        def act() -> None:
+            try:
+                script()
+            finally:
+                self.stop.set()
+
+        timer = threading.Timer(limit_s, self.stop.set)
+        actor = threading.Thread(target=act)
+        timer.start()
+        actor.start()
+        self.screen.run(self.stop, self.beat)
+        actor.join()
+        timer.cancel()
+
+    def until(self, happened: Callable[[], bool], limit_s: float = 5.0) -> bool:
+        end = time.monotonic() + limit_s
+        while time.monotonic() < end:
+            if happened():
+                return True
+            time.sleep(0.01)
+        return False
+
+    def tap(self, name: str, state: KioskState) -> None:
+        part = compose(state, view()).part(name)
+        assert part is not None
+        for kind in (pygame.MOUSEBUTTONDOWN, pygame.MOUSEBUTTONUP):
+            pygame.event.post(pygame.Event(kind, button=1, pos=part.area.centre))
+
+
+@pytest.fixture(autouse=True)
+def dummy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+
+
+def test_shows_states_and_hands_on_touches() -> None:
+    stage = Stage()
+    got: list[Command | None] = []
+
+    def script() -> None:
+        stage.states.put(IDLE)
+        assert stage.until(lambda: stage.screen.frames_drawn > 0)
+        assert stage.screen.health.status == "running"
+        stage.tap("begin", IDLE)
+        got.append(stage.commands.get(3.0))
+        stage.states.put(PLAYING)
+        time.sleep(0.2)
+        pygame.event.post(pygame.Event(pygame.KEYDOWN, key=pygame.K_SPACE, mod=0))
+        got.append(stage.commands.get(3.0))
+
+    stage.play(script)
+    assert got == [Start(source="screen"), Pause(source="screen")]
+    assert stage.beats > 3
+    assert not pygame.display.get_init()
+
+
+def test_closing_the_window_stops_the_kiosk() -> None:
+    stage = Stage()
+
+    def script() -> None:
+        stage.states.put(IDLE)
+        assert stage.until(lambda: stage.screen.frames_drawn > 0)
+        pygame.event.post(pygame.Event(pygame.QUIT))
+        assert stage.stop.wait(3.0)
+
+    stage.play(script)
+
+
+def test_a_display_that_is_not_there_is_said_once_and_the_kiosk_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("SDL_VIDEODRIVER", "x11")
+    monkeypatch.setenv("DISPLAY", ":987")
+    monkeypatch.setattr(screen_module, "RETRY_S", 0.05)
+    stage = Stage()
+    stage.play(lambda: time.sleep(1.5))
+    lines = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert len(lines) == 1 and "cannot be opened" in lines[0].getMessage()
+    assert stage.screen.health.status == "failed"
+    assert stage.beats >= 1
+
+
+def test_a_display_that_goes_away_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(screen_module, "RETRY_S", 0.05)
+    stage = Stage()
+    original, broken = pygame.display.update, threading.Event()
+
+    def update(*areas: object) -> None:
+        if broken.is_set():
+            broken.clear()
+            raise pygame.error("the video device is gone")
+        original(*areas)
+
+    monkeypatch.setattr(pygame.display, "update", update)
+
+    def script() -> None:
+        stage.states.put(SENSING)
+        assert stage.until(lambda: stage.screen.frames_drawn > 0)
+        broken.set()
+        stage.states.put(IDLE)
+        assert stage.until(lambda: not broken.is_set())
+        drawn = stage.screen.frames_drawn
+        stage.states.put(PLAYING)
+        assert stage.until(lambda: stage.screen.frames_drawn > drawn)
+
+    stage.play(script)
+    assert "display is gone" in stage.screen.health.message
+
+
+def test_a_state_that_cannot_be_drawn_does_not_end_the_screen() -> None:
+    stage = Stage()
+
+    def script() -> None:
+        stage.states.put(replace(PLAYING, strategy="nonsense"))  # type: ignore[arg-type]
+        time.sleep(0.2)
+        stage.states.put(IDLE)
+        assert stage.until(lambda: stage.screen.frames_drawn > 0)
+
+    stage.play(script)
+    assert stage.screen.frames_drawn > 0
+
+
+def test_off_by_the_settings_waits_quietly() -> None:
+    stage = Stage(ScreenSettings(mode="none"))
+    stage.play(lambda: time.sleep(0.1))
+    assert stage.screen.health.status == "running"
+    assert stage.screen.frames_drawn == 0

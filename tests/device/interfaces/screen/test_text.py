@@ -1,0 +1,113 @@
+"""Fonts that may be missing and texts that may be anything."""
+
+from pathlib import Path
+
+import pygame
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from device.interfaces.screen import parts
+from device.interfaces.screen.area import Area
+from device.interfaces.screen.typeface import ASSETS, PACKAGED, Lettering, Weight, find_fonts
+from device.interfaces.screen.typesetting import BODY, HERO, TITLE, Typesetter
+from tests.fakes.kiosk_states import LONG_TITLE
+from tests.fakes.screens import view
+
+pygame.font.init()
+pygame.freetype.init()
+
+
+def test_packaged_fonts_are_small_and_licensed() -> None:
+    for path in PACKAGED.values():
+        assert path.stat().st_size <= 400_000
+    assert "SIL OPEN FONT LICENSE" in (ASSETS / "OFL.md").read_text()
+
+
+@pytest.mark.parametrize("language", ["zh", "ko"])
+def test_a_missing_cjk_font_names_the_package(tmp_path: Path, language: str) -> None:
+    files = find_fonts(language, [tmp_path])
+    assert "fonts-noto-cjk" in files.message
+    assert not files.writes(language)
+
+
+def test_latin_and_cyrillic_need_no_installed_font(tmp_path: Path) -> None:
+    for language in ("en", "de", "ru"):
+        files = find_fonts(language, [tmp_path])
+        assert files.message == "" and files.writes(language)
+
+
+def test_folders_that_are_not_there_are_no_fault() -> None:
+    assert find_fonts("en", [Path("/no/such/folder")]).message == ""
+
+
+def test_a_missing_packaged_font_is_said_and_replaced(tmp_path: Path) -> None:
+    gone: dict[Weight, Path] = {"regular": tmp_path / "a.ttf", "bold": tmp_path / "b.ttf"}
+    files = find_fonts("en", [tmp_path], gone)
+    assert "a.ttf is missing" in files.message
+    assert Lettering(files, 20, "bold").width("Hello") > 0
+
+
+def test_without_a_font_the_screen_speaks_english_and_says_why(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(parts, "_find", lambda language: find_fonts(language, [tmp_path]))
+    kit = parts.kit_for(view(801, 481, language="zh"))
+    assert kit.language == "en"
+    assert "fonts-noto-cjk" in kit.message
+
+
+def written(text: str, area: Area, lines: int) -> tuple[pygame.Surface, Area]:
+    surface = pygame.Surface((400, 300), 0, 32)
+    setter = Typesetter(find_fonts("en"), 1.0)
+    return surface, setter.write(surface, text, area, TITLE, (255, 255, 255), lines=lines)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.text(max_size=400) | st.text(alphabet="абв여름夏夜 fi\u0301😀\u200f", max_size=400),
+    st.integers(40, 300),
+    st.integers(20, 200),
+    st.integers(1, 4),
+)
+def test_any_text_stays_inside_its_area(text: str, width: int, height: int, lines: int) -> None:
+    area = Area(40, 40, width, max(height, 34))
+    surface, used = written(text, area, lines)
+    assert used.h <= area.h and used.w <= area.w
+    ink = pygame.mask.from_threshold(surface, (255, 255, 255), (250, 250, 250)).get_bounding_rects()
+    for box in ink:
+        # One pixel of overhang: italics, accents and rounding of the smooth edge.
+        assert box.left >= area.x - 2 and box.right <= area.right + 2
+        assert box.top >= area.y - 2 and box.bottom <= area.bottom + 2
+
+
+def test_a_long_title_ends_with_an_ellipsis() -> None:
+    setter = Typesetter(find_fonts("en"), 1.0)
+    _, rows = setter._fit(LONG_TITLE, 400, 120, TITLE, 3)
+    assert 1 <= len(rows) <= 3
+    assert rows[-1].endswith("…")
+    assert "".join(rows)[:20] == LONG_TITLE[:20]
+
+
+def test_short_texts_are_not_cut_and_take_the_full_size() -> None:
+    setter = Typesetter(find_fonts("en"), 1.0)
+    font, rows = setter._fit("Hello", 600, 100, HERO, 1)
+    assert rows == ["Hello"]
+    assert font is setter.lettering(HERO.size, HERO.weight)
+
+
+def test_a_text_too_wide_gets_smaller_before_it_is_cut() -> None:
+    setter = Typesetter(find_fonts("en"), 1.0)
+    words = "Nothing leaves this box"
+    width = int(setter.width(words, BODY) * 0.85)
+    _, rows = setter._fit(words, width, 40, BODY, 1)
+    assert rows == [words]
+
+
+def test_chinese_breaks_between_characters_but_not_before_a_comma() -> None:
+    setter = Typesetter(find_fonts("zh"), 1.0)
+    text = "先由你决定我可以感知什么，然后我为你找合适的音乐。" * 2
+    _, rows = setter._fit(text, 200, 400, BODY, 10)
+    assert len(rows) > 2
+    assert not any(row[0] in "，。" for row in rows)
+    assert "".join(rows) == text
