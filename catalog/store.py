@@ -187,7 +187,7 @@ class Store:
     def known_files(self) -> dict[str, KnownFile]:
         """Return every file of earlier builds by its path."""
         rows = self._all(
-            "SELECT path, f.track_id, size, mtime_ns, sidecar, fingerprint"
+            "SELECT f.path, f.track_id, f.size, f.mtime_ns, f.sidecar, t.fingerprint"
             " FROM files AS f JOIN tracks AS t ON t.track_id = f.track_id"
         )
         return {row[0]: KnownFile(row[1], FileStamp(*row[2:5]), row[5]) for row in rows}
@@ -380,8 +380,11 @@ class Store:
         return str(self._all("SELECT value FROM meta WHERE key = 'catalogue_id'")[0][0])
 
     def _all(self, statement: str, values: Sequence[object] = ()) -> list[Any]:
-        with self._lock:
-            return self._base.execute(statement, values).fetchall()
+        try:
+            with self._lock:
+                return self._base.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise CatalogError(f"{self.path}: cannot be read: {error}") from error
 
 
 def _is_full(error: sqlite3.Error) -> bool:
