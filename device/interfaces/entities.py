@@ -4,7 +4,7 @@ all derive from it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -42,7 +42,7 @@ class Entity:
     """About the person: never retained by the broker and null outside of a visit."""
     health: str = ""
     """Name of the switch in [mqtt] that turns a health value off."""
-    options: dict[str, object] = field(default_factory=dict)
+    options: Mapping[str, object] = field(default_factory=dict)
     """Further keys of the discovery component (units, classes, ranges)."""
 
 
@@ -71,7 +71,7 @@ def _pulse(
 ) -> Callable[[r.KioskState], Value]:
     def value(state: r.KioskState) -> Value:
         number = part(state.pulse) if state.pulse else None
-        return None if number is None else round(number, digits)
+        return None if number is None else round(number, digits or None)
 
     return value
 

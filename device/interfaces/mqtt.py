@@ -187,7 +187,7 @@ class MqttWorker:
     def _on_disconnect(
         self, _client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any
     ) -> None:
-        if reason.is_failure:
+        if reason.is_failure and not self.note:  # A refusal has already said what is wrong.
             self._set_note(f"the broker {self._address()} went away ({reason}); trying again")
 
     def _on_message(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
@@ -202,7 +202,7 @@ class MqttWorker:
             log.warning("ignored a retained command on %s", message.topic)
             return
         try:
-            command = parse_command(entity, message.payload)
+            command = parse_command(entity, bytes(message.payload))
         except PayloadError as error:
             log.warning("ignored a command on %s: %s", message.topic, error)
             return

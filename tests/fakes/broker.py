@@ -88,7 +88,9 @@ class Listener:
 
     def _keep(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
         with self._changed:
-            self.messages.append((message.topic, message.payload.decode(), message.retain))
+            self.messages.append(
+                (message.topic, message.payload.decode(errors="replace"), message.retain)
+            )
             self._changed.notify_all()
 
     def publish(self, topic: str, payload: str | bytes, retain: bool = False) -> None:
