@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from catalog.emotions import CODES, NAMES
+from catalog.track import Track
 from device import readings as r
 from device.config import MqttSettings
 
@@ -80,7 +81,7 @@ def _percent(fraction: float | None) -> float | None:
     return None if fraction is None else 100 * fraction
 
 
-def _track(state: r.KioskState) -> r.Track | None:
+def _track(state: r.KioskState) -> Track | None:
     return state.player.track if state.player.status in ("playing", "paused") else None
 
 
