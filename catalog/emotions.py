@@ -90,7 +90,7 @@ def make_point(weights: ArrayLike, vad: ArrayLike) -> EmotionPoint:
         raise ValueError(f"{len(CODES)} emotion weights are needed, found shape {given.shape}")
     place = np.asarray(vad, np.float64)
     if place.shape != (3,) or not np.isfinite(place).all():
-        raise ValueError(f"valence, arousal, dominance must be three finite numbers, found {vad}")
+        raise ValueError(f"valence, arousal, dominance must be three finite numbers, found {vad!r}")
     largest = given.max()
     if not np.isfinite(given).all() or given.min() < 0 or largest <= 0:
         raise ValueError("emotion weights must be finite, not negative and not all zero")

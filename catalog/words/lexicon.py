@@ -1,0 +1,98 @@
+"""The built-in mood words of five languages, from ``tables/mood_words.tsv``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Final
+
+from catalog.emotions import ANCHORS_VAD, CODES
+from catalog.tables import read_table
+
+LONGEST_PHRASE: Final = 4
+"""Words in the longest phrase of the tables."""
+
+SHORTEST_STEM: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one mood word means."""
+
+    code: str
+    intensity: float
+    valence: float
+    arousal: float
+    dominance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Modifier:
+    """A word that turns (-1), strengthens (> 1) or weakens (< 1) the mood word beside it."""
+
+    kind: str
+    factor: float
+
+
+@dataclass(slots=True)
+class Lexicon:
+    """Mood words and modifiers of one language; words are lower-case, phrases joined by _."""
+
+    words: dict[str, Entry] = field(default_factory=dict)
+    stems: dict[str, Entry] = field(default_factory=dict)
+    modifiers: dict[str, Modifier] = field(default_factory=dict)
+    modifier_stems: dict[str, Modifier] = field(default_factory=dict)
+    longest: int = 0
+    """Characters of the longest word."""
+
+    def find(self, token: str) -> Entry | None:
+        """Return the entry of a word: exact, else the longest stem that it begins with."""
+        entry = self.words.get(token)
+        if entry is not None or not self.stems:
+            return entry
+        for end in range(min(len(token), self.longest), SHORTEST_STEM - 1, -1):
+            entry = self.stems.get(token[:end])
+            if entry is not None:
+                return entry
+        return None
+
+    def find_modifier(self, token: str) -> Modifier | None:
+        """Return how a word changes the mood word beside it, or None."""
+        modifier = self.modifiers.get(token)
+        if modifier is not None or not self.modifier_stems:
+            return modifier
+        for end in range(len(token), 0, -1):
+            modifier = self.modifier_stems.get(token[:end])
+            if modifier is not None:
+                return modifier
+        return None
+
+
+@cache
+def lexicon(language: str) -> Lexicon:
+    """Return the lexicon of "en", "zh", "ru", "ko", "de", or "*" for emoji; empty otherwise."""
+    made = Lexicon()
+    for row in read_table("mood_words"):
+        if row["language"] == language:
+            _add(made, row)
+    for row in read_table("mood_modifiers"):
+        if row["language"] == language:
+            modifier = Modifier(row["kind"], float(row["factor"]))
+            for word in row["words"].split():
+                place = made.modifier_stems if word.endswith("*") else made.modifiers
+                place[word.rstrip("*")] = modifier
+    keys = (*made.words, *made.stems, *made.modifiers)
+    made.longest = max(map(len, keys), default=0)
+    return made
+
+
+def _add(made: Lexicon, row: dict[str, str]) -> None:
+    anchor = ANCHORS_VAD[CODES.index(row["code"])].tolist()
+    valence = float(row["valence"]) if row["valence"] else anchor[0]
+    arousal = float(row["arousal"]) if row["arousal"] else anchor[1]
+    entry = Entry(row["code"], float(row["intensity"]), valence, arousal, anchor[2])
+    for word in row["words"].split():
+        if len(word) > 1 and word.endswith("*") and row["language"] != "*":
+            made.stems.setdefault(word[:-1], entry)
+        else:
+            made.words.setdefault(word, entry)
