@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
+# pygame greets on stdout when it is first imported; a command with --json must not.
+os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+
 from device.interfaces.screen.canvas import compose, hit, render
 from device.interfaces.screen.display import DisplayChoice, choose_display
 from device.interfaces.screen.screen import Screen

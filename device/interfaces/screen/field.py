@@ -75,8 +75,10 @@ def _sheet(width: int, height: int, radius: int, theme: Theme) -> pygame.Surface
     surface.blit(draw.stamp(np.asarray(edge, np.float32), theme.line), (0, 0))
     line = max(1, round(theme.line_px))
     axes = pygame.Surface((width, height), pygame.SRCALPHA, 32)
-    axes.fill(theme.line, (width // 2, radius, line, height - 2 * radius))
-    axes.fill(theme.line, (radius, height // 2, width - 2 * radius, line))
+    # The axes end before the words at the rim.
+    long_x, long_y = round(width * 0.6), round(height * 0.6)
+    axes.fill(theme.line, (width // 2, (height - long_y) // 2, line, long_y))
+    axes.fill(theme.line, ((width - long_x) // 2, height // 2, long_x, line))
     surface.blit(axes, (0, 0))
     return surface
 
@@ -119,7 +121,7 @@ def paint_field(
 def _worded(kit: Kit, width: int, height: int, radius: int) -> pygame.Surface:
     surface = _sheet(width, height, radius, kit.theme).copy()
     style = Style(17, 12) if min(width, height) > kit.px(280) else TINY
-    room_w, room_h = round(width * 0.3), kit.px(26)
+    room_w, room_h = round(width * 0.36), kit.px(26)
     for word, degrees in WORDS_DEG.items():
         angle = math.radians(degrees)
         x = width / 2 + math.cos(angle) * width / 2 * _WORD_RADIUS

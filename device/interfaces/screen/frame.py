@@ -60,6 +60,8 @@ def plain_words(kit: Kit, state: KioskState, view: ScreenView) -> str:
             if fault == "failed" and health.critical:
                 fault = "failed_critical"
             lines.append(kit.say(f"fault.{fault}", part=part))
+    if state.catalogue_tracks == 0:
+        lines.append(kit.say("fault.empty_catalogue"))
     lines += [line for line in (view.notice, kit.message) if line]
     distinct = list(dict.fromkeys(lines))
     if len(distinct) < 2:

@@ -17,8 +17,8 @@ from device.interfaces.screen.typesetting import NUMBER, SMALL, TINY, Style
 from device.interfaces.screen.view import ScreenView
 from device.readings import KioskState, PulseReading
 
-WAVE_S = 6.0
-"""Seconds of pulse on the screen."""
+WAVE_PER_S = 62.0
+"""Layout units of width for one second of pulse, so that a beat keeps its shape."""
 WAVE_DELAY_S = 1.2
 """The wave runs this much late, so that it glides on between two readings."""
 WAVE_STEPS_PER_S = 30
@@ -152,7 +152,8 @@ def paint_wave(
         return
     samples, rate_hz = pulse.value.wave, pulse.value.wave_rate_hz
     ages_s = (samples.size - 1 - np.arange(samples.size)) / rate_hz
-    shown_s = np.linspace(WAVE_S, 0, area.w) + (WAVE_DELAY_S - late_s)
+    span_s = area.w / kit.scale / WAVE_PER_S
+    shown_s = np.linspace(span_s, 0, area.w) + (WAVE_DELAY_S - late_s)
     height = np.interp(-shown_s, -ages_s, samples, left=np.nan)
     reach = area.h / 2 - line_px - 1
     y = (area.h / 2 - np.clip(height, -1, 1) * reach).astype(np.float32)

@@ -24,7 +24,7 @@ _PLACES_DEG = {
 }  # fmt: skip
 _SPREAD_RAD = 0.36
 """Half width of a swelling."""
-_REACH = 0.46
+_REACH = 0.38
 """Height of a certain expression over the oval, in its radii."""
 _STEP = 0.02
 """Smallest change of a probability worth drawing."""

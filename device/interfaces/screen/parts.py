@@ -148,7 +148,7 @@ def _kit(width: int, height: int, language: str, contrast: bool, large: bool, re
         portrait=portrait,
         scale=scale,
         theme=CONTRAST if contrast else EVENING,
-        type=Typesetter(files, scale * (LARGE_TYPE if large else 1.0)),
+        type=Typesetter(files, scale, LARGE_TYPE if large else 1.0),
         # Boxes instead of letters help nobody: without the font, English and a clear line.
         language=language if files.writes(language) else "en",
         reduced_motion=reduced,

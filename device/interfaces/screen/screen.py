@@ -158,8 +158,8 @@ class Screen:
     ) -> None:
         faults = 0
         frame_s = 1.0 / self._settings.frames_per_s
+        due = self._clock()
         while not stop.is_set():
-            began = self._clock()
             beat()
             surface = pygame.display.get_surface() or surface
             try:
@@ -176,7 +176,9 @@ class Screen:
                     self._message = "the screen cannot draw: see the log"
                     stop.wait(RETRY_S)
                     faults = 0
-            stop.wait(max(0.001, frame_s - (self._clock() - began)))
+            # Lost frames are not made up for: after a long one the beat starts anew.
+            due = max(due + frame_s, self._clock())
+            stop.wait(max(0.001, due - self._clock()))
 
     def _turn(self, surface: pygame.Surface, stop: threading.Event) -> None:
         """Take what was touched and draw what changed."""

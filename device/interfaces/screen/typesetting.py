@@ -18,6 +18,8 @@ Anchor: TypeAlias = Literal["top", "middle", "base"]
 ELLIPSIS = "…"
 OVERHANG_PX = 2
 """Smooth edges may reach this far over the rectangle."""
+MOST_BALANCED_ROWS = 4
+BALANCE_STEP_PX = 6
 MAX_CHARACTERS = 600
 """Longer texts are cut before measuring: nothing on this screen has room for more."""
 
@@ -38,9 +40,9 @@ class Style:
 
 
 HERO = Style(58, 30, "bold")
-TITLE = Style(36, 22, "bold")
+TITLE = Style(36, 18, "bold")
 NUMBER = Style(46, 24, "bold")
-HEADING = Style(24, 16, "bold")
+HEADING = Style(22, 16, "bold")
 BODY = Style(20, 15)
 LABEL = Style(21, 14, "bold")
 SMALL = Style(17, 13)
@@ -50,10 +52,11 @@ TINY = Style(15, 11)
 class Typesetter:
     """Writes text at the scale of one screen."""
 
-    def __init__(self, files: FontFiles, scale: float) -> None:
-        """``scale``: pixels per layout unit."""
+    def __init__(self, files: FontFiles, scale: float, growth: float = 1.0) -> None:
+        """``scale``: pixels per layout unit; ``growth`` of the letters where there is room."""
         self._files = files
         self._scale = scale
+        self._growth = growth
         self._lettering: dict[tuple[int, Weight], Lettering] = {}
 
     def lettering(self, size: float, weight: Weight) -> Lettering:
@@ -68,11 +71,11 @@ class Typesetter:
 
     def width(self, text: str, style: Style) -> int:
         """Return the width in pixels of one line at full size."""
-        return self.lettering(style.size, style.weight).width(text)
+        return self.lettering(style.size * self._growth, style.weight).width(text)
 
     def height(self, style: Style) -> int:
         """Return the height in pixels of one line at full size."""
-        return self.lettering(style.size, style.weight).height
+        return self.lettering(style.size * self._growth, style.weight).height
 
     def measure(self, text: str, width: int, height: int, style: Style, lines: int) -> int:
         """Return the height that :meth:`write` takes for the same arguments."""
@@ -121,12 +124,14 @@ class Typesetter:
         self, text: str, width: int, height: int, style: Style, lines: int
     ) -> tuple[Lettering, list[str]]:
         text = _clean(text)
-        size = style.size
+        size = style.size * self._growth
         while True:
             font = self.lettering(size, style.weight)
             allowed = max(1, min(lines, _lines_in(font, height)))
             rows, whole = _wrap(font, text, width, allowed)
-            if (whole and _block_height(font, len(rows)) <= height) or size <= style.least:
+            if whole and _block_height(font, len(rows)) <= height:
+                return font, _balanced(font, text, width, rows)
+            if size <= style.least:
                 return font, rows
             size = max(style.least, size * 0.92)
 
@@ -145,6 +150,21 @@ def _block_height(font: Lettering, lines: int) -> int:
     if lines == 0:
         return 0
     return font.height + font.step * (lines - 1)
+
+
+def _balanced(font: Lettering, text: str, width: int, rows: list[str]) -> list[str]:
+    """Return as many rows as ``rows`` but as even as they can be: no word left alone."""
+    if not 2 <= len(rows) <= MOST_BALANCED_ROWS:
+        return rows
+    low, high = width // 2, width
+    while high - low > BALANCE_STEP_PX:
+        middle = (low + high) // 2
+        tried, whole = _wrap(font, text, middle, len(rows))
+        if whole:
+            rows, high = tried, middle
+        else:
+            low = middle
+    return rows
 
 
 def _wrap(font: Lettering, text: str, width: int, lines: int) -> tuple[list[str], bool]:

@@ -93,9 +93,8 @@ def paint_typed(surface: pygame.Surface, kit: Kit, area: Area, typed: str) -> No
     theme = kit.theme
     draw.box(surface, area, area.h // 2, theme.panel, (*theme.accent, 255), theme.line_px)
     room = area.inset(kit.px(20), 0)
-    font = kit.type.lettering(BODY.size, BODY.weight)
     shown = typed
-    while len(shown) > 1 and font.width(shown) > room.w - kit.px(6):
+    while len(shown) > 1 and kit.type.width(shown, BODY) > room.w - kit.px(6):
         shown = shown[1:]
     used = kit.type.write(surface, shown, room, BODY, theme.ink)
     caret = Area(used.right + kit.px(3), used.y, max(2, kit.px(2)), used.h)

@@ -6,7 +6,7 @@ import pygame
 
 from device.interfaces.screen import draw
 from device.interfaces.screen.area import Area
-from device.interfaces.screen.buttons import pill
+from device.interfaces.screen.buttons import pill, round_button
 from device.interfaces.screen.field import field
 from device.interfaces.screen.frame import around
 from device.interfaces.screen.gauges import heart_rate, stress_arc, wave
@@ -37,8 +37,12 @@ def _scene(name: str, kit: Kit, parts: list[Part]) -> Scene:
 def _panels(kit: Kit, state: KioskState, view: ScreenView, body: Area) -> list[Part]:
     gap = kit.px(14)
     head, body = body.top(kit.px(62), gap)
-    button, words = head.end(kit.px(168), gap)
-    label, ask = kit.say("sensing.tell"), OpenSheet(Sheet.MOOD)
+    button, words = head.end(head.h if kit.portrait else kit.px(168), gap)
+    ask = OpenSheet(Sheet.MOOD)
+    if kit.portrait:
+        tell = round_button(view, "tell", button, "words", ask)
+    else:
+        tell = pill(view, "tell", button, kit.say("sensing.tell"), ask, symbol="words")
     if kit.portrait:
         base, body = body.base(kit.px(96), gap)
         square = min(body.w, round(body.h * 0.58))
@@ -50,10 +54,10 @@ def _panels(kit: Kit, state: KioskState, view: ScreenView, body: Area) -> list[P
         place = place.middle(square, square)
         base, low = rest.base(kit.px(100), gap)
     left, right = low.columns((1, 1), gap)
-    pulse, line = base.left(kit.px(168), gap)
+    pulse, line = base.left(kit.px(188), gap)
     return [
         Part("mood", words, paint_mood, mood_line(kit, state)),
-        pill(view, "tell", button, label, ask, symbol="words"),
+        tell,
         field(kit, state, view, place, pick=False),
         oval(kit, state, left),
         stress_arc(kit, state, view, right),
@@ -81,7 +85,7 @@ def paint_mood(
         kit.type.write(surface, name, area, Style(30, 18, "bold"), theme.ink, lines=2)
         return
     high, low = area.rows((5, 2), 0)
-    kit.type.write(surface, name, high, Style(36, 20, "bold"), theme.ink)
+    kit.type.write(surface, name, high, Style(36, 15, "bold"), theme.ink, lines=2)
     width = min(kit.px(120), low.w // 3)
     bar = Area(low.x, low.centre[1] - kit.px(2), width, max(3, kit.px(4)))
     draw.box(surface, bar, bar.h // 2, theme.line)

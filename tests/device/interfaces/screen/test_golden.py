@@ -68,7 +68,7 @@ def test_looks_as_it_did(
     title: str, name: str, size: tuple[int, int], options: dict[str, Any]
 ) -> None:
     state, opened = next((state, opened) for n, state, opened in moments() if n == name)
-    drawn = small(screenshot(state, view(*size, **opened, **options)))
+    drawn = small(screenshot(state, view(size[0], size[1], **{**opened, **options})))
     path = GOLDEN / f"{title}.png"
     if os.environ.get("ATTUNE_REFRESH_GOLDEN"):
         pygame.image.save(drawn, path)

@@ -1,0 +1,35 @@
+"""What the kiosk itself says is never cut, in no language, size or look."""
+
+from typing import Any
+
+import pytest
+
+from device.interfaces.screen.canvas import render
+from device.interfaces.screen.typesetting import ELLIPSIS, Typesetter
+from device.interfaces.screen.wording import LANGUAGES
+from tests.fakes.screens import moments, view
+
+FOREIGN = {"long", "faults"}
+"""Moments whose texts come from elsewhere and may be of any length."""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("large", [False, True], ids=["normal", "large"])
+@pytest.mark.parametrize("size", [(800, 480), (480, 800)], ids=["wide", "tall"])
+def test_own_words_are_whole(
+    language: str, large: bool, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The smallest sizes decide: larger ones are the same layout at a larger scale."""
+    fit, cut = Typesetter._fit, set()
+
+    def watched(setter: Typesetter, text: str, *rest: Any) -> Any:
+        font, rows = fit(setter, text, *rest)
+        if rows and rows[-1].endswith(ELLIPSIS) and not text.endswith(ELLIPSIS):
+            cut.add(text)
+        return font, rows
+
+    monkeypatch.setattr(Typesetter, "_fit", watched)
+    for name, state, opened in moments():
+        if name not in FOREIGN:
+            render(state, view(*size, language=language, large_type=large, **opened))
+    assert not cut
