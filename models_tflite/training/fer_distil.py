@@ -26,15 +26,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Train against the teachers' mean answer and the labels; returns the exit code."""
     parser = base_parser("Distil teachers into one facial-expression network.")
     parser.add_argument("--teacher", type=Path, nargs="+", required=True, help="checkpoints")
-    parser.add_argument("--start", type=Path, help="checkpoint to begin from (same widths)")
     parser.add_argument("--teacher-weight", type=float, default=0.5, help="0..1, default 0.5")
-    parser.add_argument("--full-size", action="store_true", help="48x48 from the first epoch")
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
     arguments.out.mkdir(parents=True, exist_ok=True)
     device = pick_device()
-    sides = {"sides": ((1.0, 48),)} if arguments.full_size else {}
-    plan = plan_of(arguments, teacher_weight=arguments.teacher_weight, **sides)
+    plan = plan_of(arguments, teacher_weight=arguments.teacher_weight)
     teachers = [
         load_net(path).to(device, memory_format=torch.channels_last).requires_grad_(False)
         for path in arguments.teacher

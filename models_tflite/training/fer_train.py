@@ -48,6 +48,8 @@ class TrainPlan:
     vote_loss: float = 0.3
     mixup_alpha: float = 0.2
     ema_decay: float = 0.998
+    # Rare expressions are drawn more often: a class of share s with weight s ** -balance.
+    balance: float = 0.25
     seed: int = 7
     # (share of the epochs, picture side): early epochs on small pictures cost half as much.
     sides: tuple[tuple[float, int], ...] = ((0.3, 32), (0.55, 40), (1.0, 48))
@@ -146,7 +148,7 @@ class Trainer:
     def _train_epoch(self, epoch: int) -> float:
         torch.manual_seed(self.plan.seed * 1000 + epoch)
         self.net.train()
-        order = torch.randperm(len(self.data.images), device=self.device)
+        order = self._drawn_rows()
         steps = len(order) // self.plan.batch
         total = torch.zeros((), device=self.device)
         for step in range(steps):
@@ -162,6 +164,16 @@ class Trainer:
             self._update_average(epoch * steps + step)
             total += loss.detach()
         return float(total) / steps
+
+    def _drawn_rows(self) -> Tensor:
+        """Shuffled rows of one epoch; each occurs as often as its expression's weight says."""
+        labels = self.data.targets.argmax(dim=1)
+        share = torch.bincount(labels, minlength=self.data.targets.shape[1]) / len(labels)
+        weight = share.clamp(min=1e-6)[labels] ** -self.plan.balance
+        weight = weight / weight.mean()
+        times = torch.floor(weight + torch.rand(len(weight), device=self.device)).long()
+        rows = torch.repeat_interleave(torch.arange(len(labels), device=self.device), times)
+        return rows[torch.randperm(len(rows), device=self.device)]
 
     def _rate(self, done: float) -> float:
         """Warm up over the first 4 % of the run, then a half cosine to zero."""
@@ -281,15 +293,20 @@ def base_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=usual.seed)
     parser.add_argument("--widths", type=int, nargs="+", default=list(usual.spec.widths))
     parser.add_argument("--blocks", type=int, nargs="+", default=list(usual.spec.blocks))
+    parser.add_argument("--balance", type=float, default=usual.balance, help="0: as they come")
+    parser.add_argument("--start", type=Path, help="checkpoint to begin from (same widths)")
+    parser.add_argument("--full-size", action="store_true", help="48x48 from the first epoch")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (default 2)")
     return parser
 
 
 def plan_of(arguments: argparse.Namespace, **more: Any) -> TrainPlan:
     """The plan that the shared arguments describe, with further fields on top."""
+    if arguments.full_size:
+        more["sides"] = ((1.0, 48),)
     return TrainPlan(
         epochs=arguments.epochs, batch=arguments.batch, rate=arguments.rate,
-        weight_decay=arguments.weight_decay, mixup_alpha=arguments.mixup, seed=arguments.seed,
+        weight_decay=arguments.weight_decay, mixup_alpha=arguments.mixup, seed=arguments.seed, balance=arguments.balance,
         spec=NetSpec(tuple(arguments.widths), tuple(arguments.blocks)), **more,
     )  # fmt: skip
 
@@ -303,7 +320,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         data = make_train_set(arguments.data, plan, device)
         print(f"training on {len(data.images)} pictures, {device}", flush=True)
-        Trainer(plan, data, arguments.out, device).run()
+        trainer = Trainer(plan, data, arguments.out, device)
+        if arguments.start is not None:
+            trainer.start_from(load_net(arguments.start))
+        trainer.run()
     except DataError as error:
         print(f"error: {error}")
         return 2
