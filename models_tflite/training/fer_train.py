@@ -306,7 +306,8 @@ def plan_of(arguments: argparse.Namespace, **more: Any) -> TrainPlan:
         more["sides"] = ((1.0, 48),)
     return TrainPlan(
         epochs=arguments.epochs, batch=arguments.batch, rate=arguments.rate,
-        weight_decay=arguments.weight_decay, mixup_alpha=arguments.mixup, seed=arguments.seed, balance=arguments.balance,
+        weight_decay=arguments.weight_decay, mixup_alpha=arguments.mixup, seed=arguments.seed,
+        balance=arguments.balance,
         spec=NetSpec(tuple(arguments.widths), tuple(arguments.blocks)), **more,
     )  # fmt: skip
 
