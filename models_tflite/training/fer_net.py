@@ -28,8 +28,8 @@ PIXEL_SCALE = 64.0
 class NetSpec:
     """Widths of stem and stages (each stage halves the side) and residual blocks per stage."""
 
-    widths: tuple[int, ...] = (16, 48, 96, 144)
-    blocks: tuple[int, ...] = (1, 2, 1)
+    widths: tuple[int, ...] = (16, 48, 96, 160)
+    blocks: tuple[int, ...] = (1, 1, 1)
     dropout: float = 0.2
 
 

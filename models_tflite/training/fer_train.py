@@ -39,7 +39,7 @@ CALIBRATION_COUNT = 1200
 class TrainPlan:
     """Everything that decides a run; written into the checkpoint."""
 
-    epochs: int = 50
+    epochs: int = 80
     batch: int = 128
     rate: float = 0.1
     weight_decay: float = 5e-4
@@ -246,6 +246,11 @@ def plan_from(raw: dict[str, Any]) -> TrainPlan:
     spec = NetSpec(tuple(shape["widths"]), tuple(shape["blocks"]), shape["dropout"])
     sides = tuple((float(share), int(side)) for share, side in raw["sides"])
     return TrainPlan(**{**raw, "spec": spec, "sides": sides})
+
+
+def load_plan(checkpoint: Path) -> TrainPlan:
+    """The plan of the run that wrote a checkpoint."""
+    return plan_from(torch.load(checkpoint, map_location="cpu", weights_only=True)["plan"])
 
 
 def load_net(checkpoint: Path) -> FerNet:
