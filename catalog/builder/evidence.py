@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from catalog.analysis import CatalogError, EvidencePart
 from catalog.builder.tags import Tags
 from catalog.emotions import EmotionPoint, blend
+from catalog.words import WordMood, read_mood, read_track
 
 if TYPE_CHECKING:
     from catalog.sound import SoundAnnotator
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 TRUST: dict[str, float] = {
     "mood tag": 1.0,
     "sound": 0.8,
-    "lyrics": 0.6,
+    "title and lyrics": 0.6,
     "comment": 0.3,
     "title": 0.25,
 }
@@ -32,6 +33,9 @@ ANALYSIS_VERSION = 1
 
 LEAST_CONFIDENCE = 0.02
 """A part with less is no evidence."""
+
+SHOWN_WORDS = 5
+"""Keywords kept with a part, for the explanation."""
 
 LEAST_GENRE_SHARE = 0.5
 """The genre heard in the sound is taken (where no tag names one) from this share on."""
@@ -85,43 +89,24 @@ class EvidenceFinder:
 
     def find(self, path: Path, tags: Tags) -> Evidence:
         """Return what the words of the tags and the sound of the file say."""
-        parts: list[EvidencePart] = []
-        texts = (
-            ("mood tag", tags.mood),
-            ("lyrics", tags.lyrics),
-            ("comment", tags.comment),
-            ("title", tags.title),
-        )
-        language = ""
-        for source, text in texts:
-            part, spoken = self._read(source, text)
-            parts += [part] if part else []
-            if source == "lyrics":
-                language = spoken
+        words = read_track(tags.title, tags.lyrics, dlut=self._dlut)
+        source = "title and lyrics" if tags.lyrics else "title"
+        spoken = [
+            _part("mood tag", read_mood(tags.mood, dlut=self._dlut)),
+            _part(source, words),
+            _part("comment", read_mood(tags.comment, dlut=self._dlut)),
+        ]
         heard, genre, sound_problem = self._hear(path)
-        parts += [heard] if heard else []
+        parts = tuple(part for part in (*spoken, heard) if part is not None)
         point, confidence = fuse(parts)
         return Evidence(
-            parts=tuple(parts),
+            parts=parts,
             point=point,
             confidence=confidence,
             heard_genre=genre,
-            language=language,
-            nothing_because="" if point else self._nothing(sound_problem),
+            language=(words.language or "") if tags.lyrics else "",
+            nothing_because="" if point else _nothing(sound_problem),
         )
-
-    def _read(self, source: str, text: str) -> tuple[EvidencePart | None, str]:
-        from catalog.words import read_mood
-
-        if not text:
-            return None, ""
-        found = read_mood(text, self._dlut)
-        if found.point is None or found.confidence < LEAST_CONFIDENCE:
-            return None, found.language
-        detail = " ".join(text.split())
-        detail = detail if len(detail) <= 60 else f"{detail[:59]}…"
-        confidence = min(1.0, found.confidence)
-        return EvidencePart(source, TRUST[source], confidence, found.point, detail), found.language
 
     def _hear(self, path: Path) -> tuple[EvidencePart | None, str, str]:
         if self._annotator is None:
@@ -138,8 +123,17 @@ class EvidenceFinder:
         )  # fmt: skip
         return part, genre if share >= LEAST_GENRE_SHARE else "", ""
 
-    def _nothing(self, sound_problem: str) -> str:
-        return f"no words about a mood in its tags, and {sound_problem or 'its sound says nothing'}"
+
+def _part(source: str, found: WordMood) -> EvidencePart | None:
+    if found.point is None or found.confidence < LEAST_CONFIDENCE:
+        return None
+    words = sorted(found.keywords, key=lambda keyword: -keyword.weight)
+    detail = ", ".join(dict.fromkeys(keyword.word for keyword in words[:SHOWN_WORDS]))
+    return EvidencePart(source, TRUST[source], found.confidence, found.point, detail)
+
+
+def _nothing(sound_problem: str) -> str:
+    return f"no words about a mood in its tags, and {sound_problem or 'its sound says nothing'}"
 
 
 def fuse(parts: Sequence[EvidencePart]) -> tuple[EmotionPoint | None, float]:

@@ -34,7 +34,11 @@ class Progress:
 
     def step(self, name: str = "") -> None:
         """One more is done."""
-        self._done += 1
+        self.reach(self._done + 1, name)
+
+    def reach(self, done: int, name: str = "") -> None:
+        """So many are done now."""
+        self._done = min(done, self._total)
         now = self._clock()
         if self._visible and (now - self._shown >= _INTERVAL_S or self._done == self._total):
             self._shown = now

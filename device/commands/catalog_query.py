@@ -64,9 +64,12 @@ def _mood(arguments: argparse.Namespace) -> AskedMood:
         return AskedMood(point_from_va(*arguments.va), 1.0, "values", "what you asked for")
     if arguments.image is not None:
         return _mood_of_faces(arguments.image)
-    from catalog.words import read_mood
+    from catalog.words import WordsError, read_mood
 
-    found = read_mood(arguments.text, arguments.dlut)
+    try:
+        found = read_mood(arguments.text, dlut=arguments.dlut)
+    except WordsError as error:
+        raise CommandError(str(error)) from error
     if found.point is None:
         raise CommandError(
             f"no mood found in {arguments.text!r}: try words that say how you feel, or --va"
