@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,9 +88,9 @@ def _collect(entries: Sequence[os.DirEntry[str]], result: Scan) -> None:
         path = Path(entry.path)
         try:
             entry.path.encode()
-            if entry.is_dir():
-                continue
             status = entry.stat()
+            if not stat.S_ISREG(status.st_mode):
+                continue
             sidecar, mark = _sidecar(stem, names)
         except UnicodeEncodeError:
             readable = Path(os.fsencode(entry.path).decode("utf-8", "backslashreplace"))

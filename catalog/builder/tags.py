@@ -24,7 +24,7 @@ _REPLAYGAIN_REFERENCE_LUFS = -18.0
 
 _SIDECAR_BYTES = 200_000
 _LRC_MARKS = re.compile(r"\[[^\]\n]*\]|<\d+:\d+(?:[.:]\d+)?>")
-_TRACK_NUMBER = re.compile(r"^(?:(?:\d{1,2}-)?\d{1,3}\s*[._)\-]+\s*|(?:\d-)?0\d{1,2}\s+)(?=\S)")
+_TRACK_NUMBER = re.compile(r"^(?:\d-)?(?:\d{1,3}\s*[._)\-]+\s*|0\d{1,2}\s+)(?=\S)")
 """``03. ``, ``3 - ``, ``1-03 `` or ``03 ``; not the number of ``99 Luftballons``."""
 
 
@@ -61,7 +61,7 @@ def read_tags(path: Path, sidecar: Path | None = None) -> Tags:
         genre=_first_name(fields, "genre"),
         mood=_first_name(fields, "mood", "tmoo"),
         lyrics=lyrics or strip_times(_text(fields, "lyrics", "unsyncedlyrics", "uslt")),
-        comment=_text(fields, "comment", "description"),
+        comment=_text(fields, "comment", "_comment", "description"),
         replaygain_lufs=_replaygain(_first_name(fields, "replaygain_track_gain")),
         titled_by_path=not (title and album),
     )

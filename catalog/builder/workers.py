@@ -137,7 +137,7 @@ class WorkerPool:
 
     def _give_up(self, worker: _Worker) -> Outcome:
         worker.stop()
-        return Outcome(None, f"took longer than {self._timeout_s:.0f} s to analyse")
+        return Outcome(None, f"took longer than {self._timeout_s:g} s to analyse")
 
     def _feed(self, worker: _Worker | None, waiting: Iterator[Job]) -> None:
         """Give a worker (a fresh one for None or in place of a dead one) its next job."""
@@ -148,10 +148,19 @@ class WorkerPool:
         if job is None:
             return
         if worker is None:
+            worker = self._start()
+        worker.give(job)
+
+    def _start(self) -> _Worker:
+        # A Ctrl-C between the birth of a process and its entry in the list would orphan it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
             worker = _Worker(self._command)
             self._workers.append(worker)
             self._selector.register(worker.answers, selectors.EVENT_READ, worker)
-        worker.give(job)
+            return worker
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _drop(self, worker: _Worker) -> None:
         self._selector.unregister(worker.answers)

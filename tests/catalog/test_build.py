@@ -1,0 +1,329 @@
+"""The build on real files: what changed is done, what failed is named, nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from catalog.analysis import CatalogError
+from catalog.builder import building
+from catalog.builder.building import BuildOptions, BuildReport, build
+from catalog.builder.wire import Job
+from catalog.builder.workers import WorkerPool, WorkerSetup
+from catalog.index_file import MANIFEST_FILE, read_manifest
+from catalog.library import Library
+from catalog.store import Store
+from tests.fakes.sounds import write_tone
+
+ROOT = Path(__file__).parents[2]
+ONE = BuildOptions(workers=1)
+HAPPY = {"title": "Happy joy", "artist": "A", "album": "B", "mood": "happy"}
+SAD = {"title": "Sad tears", "artist": "A", "album": "B", "mood": "sad"}
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sounds")
+    write_tone(folder / "happy.flac", 1.5, tags=HAPPY)
+    write_tone(folder / "sad.mp3", 1.5, frequency_hz=500, tags=SAD)
+    return folder
+
+
+@pytest.fixture
+def music(tmp_path: Path, sounds: Path) -> Path:
+    shutil.copytree(sounds, tmp_path / "music")
+    return tmp_path / "music"
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Path:
+    return tmp_path / "catalogue"
+
+
+def titles(folder: Path) -> list[str]:
+    with Library.open(folder) as library:
+        return sorted(track.title for track in library.tracks())
+
+
+def reasons(report: BuildReport) -> dict[str, str]:
+    return {one.path.name: one.reason for one in report.failures}
+
+
+def test_a_second_build_touches_nothing(music: Path, catalogue: Path) -> None:
+    first = build([music], catalogue, ONE)
+    assert (first.found, first.analysed, first.in_index) == (2, 2, 2)
+    manifest = read_manifest(catalogue)
+    second = build([music], catalogue, ONE)
+    assert (second.found, second.unchanged, second.analysed) == (2, 2, 0)
+    assert read_manifest(catalogue) == manifest
+    third = build([], catalogue, ONE)  # The folders are remembered.
+    assert third.unchanged == 2
+
+
+def test_what_is_new_changed_moved_and_gone_is_noticed(music: Path, catalogue: Path) -> None:
+    build([music], catalogue, ONE)
+    with Library.open(catalogue) as library:
+        happy = library.find(str(music / "happy.flac"))
+    assert happy is not None
+
+    (music / "deep").mkdir()
+    (music / "happy.flac").rename(music / "deep/moved.flac")
+    shutil.copy(music / "sad.mp3", music / "copy.mp3")
+    (music / "sad.mp3").unlink()
+    write_tone(music / "new.flac", 1.2, tags=HAPPY | {"title": "New love"})
+    report = build([music], catalogue, ONE)
+    assert (report.moved, report.analysed, report.removed) == (2, 1, 2)
+    assert titles(catalogue) == ["Happy joy", "New love", "Sad tears"]
+    with Library.open(catalogue) as library:
+        again = library.track(happy.track_id)
+        assert again is not None
+        assert again.path == music / "deep/moved.flac"
+
+    shutil.rmtree(music / "deep")
+    write_tone(music / "new.flac", 1.3, tags=SAD | {"title": "Now grief"})
+    report = build([music], catalogue, ONE)
+    assert (report.analysed, report.removed, report.in_index) == (1, 1, 2)
+    assert titles(catalogue) == ["Now grief", "Sad tears"]
+
+
+def test_new_lyrics_beside_a_file_make_it_new(music: Path, catalogue: Path) -> None:
+    build([music], catalogue, ONE)
+    (music / "happy.lrc").write_text("[00:01]I am so angry, full of rage and hate\n")
+    report = build([music], catalogue, ONE)
+    assert (report.analysed, report.unchanged) == (1, 1)
+    with Library.open(catalogue) as library:
+        track = library.find(str(music / "happy.flac"))
+        assert track is not None
+        sources = {one.part.source for one in library.explain(track.track_id).parts}
+    assert "title and lyrics" in sources
+
+
+def test_bad_files_are_named_and_the_rest_is_built(music: Path, catalogue: Path) -> None:
+    (music / "empty.mp3").write_bytes(b"")
+    (music / "text.flac").write_text("no sound at all\n" * 100)
+    (music / "loop.ogg").symlink_to(music / "loop.ogg")
+    write_tone(music / "silent.wav", 1.5, level_dbfs=-100)
+    whole = (music / "happy.flac").read_bytes()
+    (music / "cut.flac").write_bytes(whole[: len(whole) * 4 // 5])
+    write_tone(music / "said-nothing.wav", 1.5)
+    report = build([music], catalogue, ONE)
+    assert reasons(report).keys() == {"empty.mp3", "text.flac", "loop.ogg", "silent.wav"}
+    assert reasons(report)["silent.wav"] == "is silent from beginning to end"
+    assert report.in_index + sum(report.without_evidence.values()) == 4
+    again = build([music], catalogue, ONE)
+    assert again.analysed == 0
+    assert reasons(again) == reasons(report)
+
+    write_tone(music / "empty.mp3", 1.5, tags=SAD)  # A failure that was mended.
+    assert "empty.mp3" not in reasons(build([music], catalogue, ONE))
+
+
+def test_a_folder_that_cannot_be_read_costs_nothing_known(
+    music: Path, catalogue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build([music], catalogue, ONE)
+    real = os.scandir
+
+    def denied(folder: Path) -> object:
+        if Path(folder) == music:
+            raise PermissionError(13, "Permission denied")
+        return real(folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", denied)
+        report = build([music], catalogue, ONE)
+    assert report.removed == 0
+    assert reasons(report) == {"music": "cannot be read: Permission denied"}
+    assert report.in_index == 2
+    assert not build([music], catalogue, ONE).failures
+
+
+def test_music_of_other_builds_stays_unless_told(music: Path, catalogue: Path) -> None:
+    build([music], catalogue, ONE)
+    other = music.parent / "other"
+    write_tone(other / "third.flac", 1.2, tags=HAPPY | {"title": "Third joy"})
+    assert build([other], catalogue, ONE).in_index == 3
+    report = build([other], catalogue, BuildOptions(workers=1, only_these=True))
+    assert (report.removed, report.in_index) == (2, 1)
+    with Library.open(catalogue) as library:
+        assert library.info().music == (other,)
+
+
+def test_a_damaged_index_is_made_anew(music: Path, catalogue: Path) -> None:
+    build([music], catalogue, ONE)
+    index = catalogue / read_manifest(catalogue).file
+    index.write_bytes(index.read_bytes()[:-100])
+    with pytest.raises(CatalogError):
+        Library.open(catalogue)
+    assert build([music], catalogue, ONE).analysed == 0
+    assert len(titles(catalogue)) == 2
+    (catalogue / MANIFEST_FILE).write_text("{}")
+    build([music], catalogue, ONE)
+    assert len(titles(catalogue)) == 2
+
+
+def test_two_builds_at_once_are_refused(music: Path, catalogue: Path) -> None:
+    with (
+        building._alone(catalogue),
+        pytest.raises(CatalogError, match="another build is running"),
+    ):
+        build([music], catalogue, ONE)
+
+
+@pytest.mark.parametrize("what", ["nothing", "file"])
+def test_a_wrong_folder_is_named(tmp_path: Path, what: str) -> None:
+    if what == "file":
+        (tmp_path / "file").write_text("x")
+    with pytest.raises(CatalogError, match=f"{tmp_path / what}: (there is no|is a file)"):
+        build([tmp_path / what], tmp_path / "catalogue", ONE)
+
+
+def test_no_folder_at_all_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CatalogError, match="say where the music is"):
+        build([], tmp_path / "catalogue", ONE)
+
+
+def test_an_empty_folder_makes_an_empty_catalogue(tmp_path: Path) -> None:
+    (tmp_path / "music").mkdir()
+    assert build([tmp_path / "music"], tmp_path / "catalogue", ONE).in_index == 0
+    assert titles(tmp_path / "catalogue") == []
+
+
+def test_an_interrupted_build_goes_on_where_it_was(
+    music: Path, catalogue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(building, "_BATCH_TRACKS", 1)
+    kept: list[int] = []
+    real = Store.put_track
+
+    def interrupt(self: Store, *arguments: object) -> int:
+        if kept:
+            raise KeyboardInterrupt
+        kept.append(real(self, *arguments))  # type: ignore[arg-type]
+        return kept[0]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "put_track", interrupt)
+        report = build([music], catalogue, ONE)
+    assert report.interrupted
+    assert not (catalogue / MANIFEST_FILE).exists()
+    with pytest.raises(CatalogError, match="was not finished"):
+        Library.open(catalogue)
+    second = build([music], catalogue, ONE)
+    assert (second.unchanged, second.analysed, second.in_index) == (1, 1, 2)
+
+
+def test_ctrl_c_ends_the_build_and_its_workers_in_order(music: Path, catalogue: Path) -> None:
+    for number in range(40):
+        write_tone(music / f"{number}.flac", 20.0, frequency_hz=300 + number, tags=HAPPY)
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from catalog.builder.building import BuildOptions, build\n"
+        "report = build([Path(sys.argv[1])], Path(sys.argv[2]), BuildOptions(workers=2))\n"
+        "print(report.interrupted)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(music), str(catalogue)],
+        cwd=ROOT, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 30
+    while not workers_of(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    workers = workers_of(process.pid)
+    assert workers
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=30)
+    assert output.strip() == "True"
+    assert process.returncode == 0
+    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+
+
+def workers_of(pid: int) -> list[int]:
+    try:
+        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def test_a_disk_that_fills_up_is_named_and_keeps_what_was_done(
+    music: Path, catalogue: Path
+) -> None:
+    build([music], catalogue, ONE)
+    for number in range(16):
+        tags = HAPPY | {"title": f"Joy {number}", "lyrics": "joy and love " * 900}
+        write_tone(music / f"{number}.flac", 1.2, frequency_hz=300 + number, tags=tags)
+    room = 40_000  # Enough to open the store (its shared memory has 32 kB), not to add to it.
+    script = (
+        "import resource, sys; from pathlib import Path\n"
+        "from catalog.builder.building import BuildOptions, CatalogError, build\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))\n"
+        "try:\n"
+        "    build([Path(sys.argv[1])], Path(sys.argv[2]), BuildOptions(workers=1))\n"
+        "except CatalogError as error:\n"
+        "    print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(music), str(catalogue)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "cannot be written" in done.stdout, done.stderr
+    assert len(done.stdout.splitlines()) == 1
+    assert titles(catalogue) == ["Happy joy", "Sad tears"]
+    assert build([music], catalogue, ONE).in_index == 18
+
+
+# --- workers ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pool() -> Iterator[WorkerPool]:
+    with WorkerPool(1, WorkerSetup("test"), timeout_s=60) as pool:
+        yield pool
+
+
+def test_a_worker_that_is_killed_costs_one_file(sounds: Path, pool: WorkerPool) -> None:
+    jobs = [Job(sounds / "happy.flac"), Job(sounds / "sad.mp3"), Job(sounds / "happy.flac")]
+    failures = []
+    for _, outcome in pool.outcomes(jobs):
+        failures.append(outcome.failure)
+        if len(failures) == 1:
+            pool._workers[0].process.kill()
+    assert [bool(failure) for failure in failures] == [False, True, False]
+    assert "SIGKILL" in failures[1]
+
+
+def test_a_file_that_takes_for_ever_is_given_up(
+    sounds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sleeps = [sys.executable, "-c", "import time; time.sleep(60)"]
+    monkeypatch.setattr(WorkerSetup, "command", lambda _setup: sleeps)
+    with WorkerPool(1, WorkerSetup("test"), timeout_s=0.5) as pool:
+        [(job, outcome)] = pool.outcomes([Job(sounds / "happy.flac")])
+    assert job.path.name == "happy.flac"
+    assert outcome.failure == "took longer than 0.5 s to analyse"
+
+
+def test_more_workers_than_files_and_no_files_at_all(sounds: Path) -> None:
+    with WorkerPool(3, WorkerSetup("test")) as pool:
+        [(_, outcome)] = pool.outcomes([Job(sounds / "sad.mp3")])
+        assert outcome.analysis is not None
+        assert outcome.analysis.title == "Sad tears"
+        assert outcome.analysis.integrated_loudness_lufs == pytest.approx(-20, abs=1.5)
+    with WorkerPool(2, WorkerSetup("test")) as pool:
+        assert list(pool.outcomes([])) == []
+
+
+def test_the_report_can_be_printed_as_json(music: Path, catalogue: Path) -> None:
+    from device.commands.catalog import _report_json
+
+    report = json.loads(json.dumps(_report_json(build([music], catalogue, ONE), catalogue)))
+    assert report["in_index"] == 2

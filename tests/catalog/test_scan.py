@@ -1,0 +1,66 @@
+"""The scan: what is music, what changed, and folders that play tricks."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from catalog.builder.scan import scan
+
+
+def touch(path: Path, content: bytes = b"x") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def test_music_is_found_sorted_and_the_rest_left_alone(tmp_path: Path) -> None:
+    for name in ("b/2.MP3", "a/1.flac", "cover.jpg", ".hidden/x.mp3", "a/._1.flac", "notes.txt"):
+        touch(tmp_path / name)
+    (tmp_path / "folder.mp3").mkdir()
+    os.mkfifo(tmp_path / "pipe.mp3")
+    found = scan([tmp_path])
+    assert [file.path for file in found.files] == [tmp_path / "a/1.flac", tmp_path / "b/2.MP3"]
+    assert not found.problems
+
+
+def test_the_stamp_changes_with_the_file_and_with_its_lyrics(tmp_path: Path) -> None:
+    song = touch(tmp_path / "a.mp3")
+    first = scan([tmp_path]).files[0]
+    assert first.sidecar is None
+    text = touch(tmp_path / "a.txt", b"words")
+    second = scan([tmp_path]).files[0]
+    assert second.sidecar == text
+    lrc = touch(tmp_path / "a.lrc", b"[00:01]words")
+    assert scan([tmp_path]).files[0].sidecar == lrc
+    os.utime(song, (1, 1))
+    third = scan([tmp_path]).files[0]
+    assert len({first.stamp, second.stamp, third.stamp}) == 3
+
+
+def test_loops_of_links_end_and_nothing_is_found_twice(tmp_path: Path) -> None:
+    touch(tmp_path / "a/1.mp3")
+    (tmp_path / "a/up").symlink_to(tmp_path)
+    (tmp_path / "again").symlink_to(tmp_path / "a")
+    (tmp_path / "self.mp3").symlink_to(tmp_path / "self.mp3")
+    (tmp_path / "gone.mp3").symlink_to(tmp_path / "nowhere")
+    found = scan([tmp_path, tmp_path / "a"])
+    assert len(found.files) == 1
+    assert {path.name for path, _ in found.problems} == {"self.mp3", "gone.mp3"}
+
+
+def test_a_folder_that_vanished_is_a_problem_and_not_the_end(tmp_path: Path) -> None:
+    touch(tmp_path / "a/1.mp3")
+    found = scan([tmp_path / "none", tmp_path])
+    assert len(found.files) == 1
+    assert found.problems == [(tmp_path / "none", "cannot be read: No such file or directory")]
+
+
+def test_a_name_that_is_not_utf8_is_named(tmp_path: Path) -> None:
+    touch(tmp_path / "good.mp3")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/bad\xff.mp3")).write_bytes(b"x")
+    found = scan([tmp_path])
+    assert [file.path.name for file in found.files] == ["good.mp3"]
+    [(path, reason)] = found.problems
+    assert path.name == "bad\\xff.mp3"
+    assert "rename" in reason
