@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from typing import Literal
 
 import pygame
 
@@ -95,19 +96,15 @@ class Screen:
         self._covers = CoverShelf()
         self._canvas = Canvas()
         self._message = ""
-        self._showing = False
+        self._status: Literal["starting", "running", "failed", "stopped"] = "starting"
         self._drawn_at = -1e9
         self.frames_drawn = 0
 
     @property
     def health(self) -> WorkerHealth:
         """How the screen is, for the conductor: it runs beside the supervisor."""
-        status = "running" if self._showing or self._settings.mode == "none" else "failed"
         return WorkerHealth(
-            name=self.name,
-            status="running" if status == "running" else "failed",
-            critical=False,
-            message=self._message,
+            name=self.name, status=self._status, critical=False, message=self._message
         )
 
     def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
@@ -115,16 +112,18 @@ class Screen:
         while not stop.is_set():
             surface = self._open()
             if surface is None:
+                self._status = "running" if self._settings.mode == "none" else "failed"
                 self._rest(stop, beat)
                 continue
-            self._showing = True
+            self._status = "running"
             try:
                 self._show(surface, stop, beat)
             except pygame.error as error:
                 self._say(f"the display is gone ({error}): running without a screen")
+                self._status = "failed"
             finally:
-                self._showing = False
                 close_display()
+        self._status = "stopped"
 
     def _open(self) -> pygame.Surface | None:
         choice = choose_display(self._settings, os.environ)

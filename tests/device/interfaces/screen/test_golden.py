@@ -29,8 +29,8 @@ WHERE = {
     (480, 800): None,
     (1024, 600): {"idle", "playing"},
     (1280, 720): {"sensing", "playing", "consent"},
-    (1920, 1080): {"idle", "farewell", "sensing"},
-    (1080, 1920): {"playing", "sensing"},
+    (1920, 1080): {"idle"},
+    (1080, 1920): {"sensing"},
 }
 LOOKS: dict[str, dict[str, Any]] = {
     "contrast": {"high_contrast": True},

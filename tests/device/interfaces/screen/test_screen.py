@@ -107,10 +107,17 @@ def test_a_display_that_is_not_there_is_said_once_and_the_kiosk_goes_on(
     monkeypatch.setenv("DISPLAY", ":987")
     monkeypatch.setattr(screen_module, "RETRY_S", 0.05)
     stage = Stage()
-    stage.play(lambda: time.sleep(1.5))
+    seen: list[str] = []
+
+    def script() -> None:
+        time.sleep(1.4)
+        seen.append(stage.screen.health.status)
+
+    stage.play(script)
     lines = [record for record in caplog.records if record.levelname == "WARNING"]
     assert len(lines) == 1 and "cannot be opened" in lines[0].getMessage()
-    assert stage.screen.health.status == "failed"
+    assert seen == ["failed"]
+    assert stage.screen.health.status == "stopped"
     assert stage.beats >= 1
 
 
@@ -156,6 +163,12 @@ def test_a_state_that_cannot_be_drawn_does_not_end_the_screen() -> None:
 
 def test_off_by_the_settings_waits_quietly() -> None:
     stage = Stage(ScreenSettings(mode="none"))
-    stage.play(lambda: time.sleep(0.1))
-    assert stage.screen.health.status == "running"
+    seen: list[str] = []
+
+    def script() -> None:
+        time.sleep(0.2)
+        seen.append(stage.screen.health.status)
+
+    stage.play(script)
+    assert seen == ["running"]
     assert stage.screen.frames_drawn == 0
