@@ -9,7 +9,7 @@ import pytest
 
 from catalog.builder import loudness
 from catalog.builder.loudness import SoundError, measure
-from tests.fakes.sounds import write_samples, write_tone
+from tests.fakes.tagged_sounds import write_samples, write_tone
 
 
 @pytest.mark.parametrize("level_dbfs", [-6.0, -23.0, -40.0])

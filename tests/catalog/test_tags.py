@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.builder.tags import Tags, cover_in, read_sidecar, read_tags, strip_times
-from tests.fakes.sounds import write_tone
+from tests.fakes.tagged_sounds import write_tone
 
 FULL = {
     "title": "Größe 音楽",
@@ -156,7 +157,7 @@ def test_a_cover_in_the_file_is_found_and_none_is_none(tmp_path: Path) -> None:
         av.open(str(tmp_path / "b.mp3"), "w") as out,
     ):
         sources = (sound.streams.audio[0], image.streams.video[0])
-        streams = {one: out.add_stream_from_template(one) for one in sources}
+        streams: dict[Any, Any] = {one: out.add_stream_from_template(one) for one in sources}
         streams[sources[1]].disposition = av.stream.Disposition.attached_pic
         for packet in (*sound.demux(), *image.demux()):
             if packet.dts is not None:

@@ -1,0 +1,174 @@
+"""The library as the kiosk uses it: nearest, filters, covers, and rebuilt under its feet."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from catalog.analysis import FileStamp
+from catalog.emotions import point_from_va
+from catalog.index_file import MANIFEST_FILE
+from catalog.indexing import renew_index
+from catalog.library import CatalogError, Library
+from catalog.space import distance
+from catalog.store import STORE_FILE, Store
+from tests.fakes.synthetic_library import analysis, make_library, make_points
+from tests.fakes.tagged_sounds import write_tone
+
+COUNT = 400
+TENSE = point_from_va(-0.5, 0.6)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_library(tmp_path_factory.mktemp("made"), COUNT)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, made: Path) -> Path:
+    shutil.copytree(made, tmp_path / "catalogue")
+    return tmp_path / "catalogue"
+
+
+def add(folder: Path, path: Path, number: int) -> int:
+    point = make_points(number + 1, seed=9)[number]
+    with Store(folder, writable=True) as store:
+        with store.batch():
+            track_id = store.put_track(path, FileStamp(1, number), analysis(number, point))
+        renew_index(store, folder)
+    return track_id
+
+
+def test_the_nearest_tracks_come_in_order_with_their_true_distance(made: Path) -> None:
+    with Library.open(made) as library:
+        assert library.count == COUNT
+        matches = library.nearest(TENSE, 20)
+        everything = sorted(distance(TENSE, track.point) for track in library.tracks())
+    assert [one.distance for one in matches] == pytest.approx(everything[:20], abs=1e-5)
+
+
+def test_exclusions_and_genre_are_kept_to(made: Path) -> None:
+    with Library.open(made) as library:
+        best = [one.track.track_id for one in library.nearest(TENSE, 10)]
+        rest = [one.track.track_id for one in library.nearest(TENSE, 10, exclude=best[:5])]
+        assert rest[:5] == best[5:]
+        rock = library.nearest(TENSE, COUNT, genre="ROCK")
+        assert {one.track.genre for one in rock} == {"rock"}
+        assert len(rock) == COUNT // 4
+        assert library.nearest(TENSE, 10, genre="polka") == []
+        everything = [track.track_id for track in library.tracks()]
+        assert library.nearest(TENSE, 10, exclude=everything) == []
+
+
+def test_tracks_whose_files_went_away_are_stepped_over(folder: Path) -> None:
+    with Library.open(folder) as library:
+        best = library.nearest(TENSE, 8)
+        with Store(folder, writable=True) as store, store.batch():
+            store.forget_paths([str(one.track.path) for one in best[:6]])
+        assert [one.track.track_id for one in library.nearest(TENSE, 2)] == [
+            one.track.track_id for one in best[6:]
+        ]
+
+
+def test_a_track_is_found_by_id_and_by_path(made: Path) -> None:
+    with Library.open(made) as library:
+        track = library.track(5)
+        assert track is not None
+        by_path, by_id = library.find(str(track.path)), library.find("5")
+        assert by_path is not None
+        assert by_id is not None
+        assert by_path.path == by_id.path == track.path
+        assert library.track(COUNT + 1) is None
+        assert library.find("no such file") is None
+
+
+def test_the_explanation_has_shares_that_sum_to_one(made: Path) -> None:
+    with Library.open(made) as library:
+        explanation = library.explain(7)
+        assert sum(one.share for one in explanation.parts) == pytest.approx(1)
+        assert explanation.parts[0].part.source == "sound"
+        with pytest.raises(CatalogError, match="no track 999999"):
+            library.explain(999_999)
+
+
+@pytest.mark.parametrize("missing", ["folder", "store", "index"])
+def test_what_is_missing_is_named_with_the_remedy(folder: Path, missing: str) -> None:
+    target = {"folder": folder, "store": folder / STORE_FILE, "index": folder / MANIFEST_FILE}
+    if missing == "folder":
+        shutil.rmtree(folder)
+    else:
+        target[missing].unlink()
+    with pytest.raises(CatalogError, match="attune catalog build") as failure:
+        Library.open(folder)
+    assert str(folder) in str(failure.value)
+    assert "\n" not in str(failure.value)
+
+
+def test_a_store_with_damaged_pages_is_named(folder: Path) -> None:
+    path = folder / STORE_FILE
+    content = bytearray(path.read_bytes())
+    content[4096 * 2 : 4096 * 40] = b"\x55" * (4096 * 38)
+    path.write_bytes(content)
+    with pytest.raises(CatalogError, match=STORE_FILE), Library.open(folder) as library:
+        library.nearest(TENSE, 50)
+        list(library.tracks())
+
+
+def test_a_rebuilt_catalogue_is_taken_over(folder: Path, tmp_path: Path) -> None:
+    with Library.open(folder) as library:
+        assert not library.reload_if_changed()
+        track_id = add(folder, tmp_path / "new.flac", 1000)
+        assert library.count == COUNT
+        assert library.reload_if_changed()
+        assert library.count == COUNT + 1
+        assert not library.reload_if_changed()
+        track = library.track(track_id)
+        assert track is not None
+        assert library.nearest(track.point, 1)[0].track.track_id == track_id
+
+
+def test_another_catalogue_in_the_same_place_is_taken_over(folder: Path) -> None:
+    with Library.open(folder) as library:
+        shutil.rmtree(folder)
+        make_library(folder, 30, seed=5)
+        assert library.reload_if_changed()
+        assert library.count == 30
+        assert len(library.nearest(TENSE, 50)) == 30
+
+
+def test_a_rebuilt_catalogue_that_is_damaged_is_not_taken(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Library.open(folder) as library:
+        before = [one.track.track_id for one in library.nearest(TENSE, 5)]
+        (folder / MANIFEST_FILE).write_text("{}")
+        assert not library.reload_if_changed()
+        assert "is not taken" in caplog.text
+        assert [one.track.track_id for one in library.nearest(TENSE, 5)] == before
+
+
+def test_covers_come_from_beside_the_file_and_from_any_thread(folder: Path, tmp_path: Path) -> None:
+    song = write_tone(tmp_path / "album" / "song.flac", 1.2)
+    track_id = add(folder, song, 2000)
+    seen: list[bytes | None] = []
+    with Library.open(folder) as library:
+        assert library.cover(track_id) is None
+        (song.parent / "cover.jpg").write_bytes(b"\xff\xd8 a picture")
+        other = threading.Thread(target=lambda: seen.append(library.cover(track_id)))
+        other.start()
+        other.join()
+        assert library.cover(999_999) is None
+    assert seen == [b"\xff\xd8 a picture"]
+
+
+def test_the_numbers_add_up(made: Path) -> None:
+    with Library.open(made) as library:
+        info = library.info()
+    assert info.tracks_in_index == info.tracks_in_store == COUNT
+    assert sum(info.genres.values()) == COUNT
+    assert info.duration_s == pytest.approx(200.0 * COUNT)
+    assert info.evidence == {"sound": COUNT}
+    assert info.index.dimension == 24
