@@ -1,0 +1,221 @@
+"""The worker and its engine as a real process: files, a WAV output and real PortAudio."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+import wave
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from catalog.emotions import neutral_point
+from catalog.track import Track
+from device.channels import BoundedQueue, LatestSlot
+from device.cli import main
+from device.config import PlaybackSettings
+from device.playback import messages as m
+from device.playback.output import OutputError, list_outputs, open_output
+from device.playback.player import PlayerWorker
+from device.readings import PlayerState
+from device.supervisor import Supervisor
+from tests.fakes.sounds import sine, write_sound
+
+
+def a_track(path: Path, number: int, seconds: float) -> Track:
+    return Track(
+        number, path, path.stem, "", "", "", seconds, neutral_point(),
+        integrated_loudness_lufs=-16.0, true_peak_dbtp=-6.0,
+    )  # fmt: skip
+
+
+class Playing:
+    """A supervised PlayerWorker."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.orders: BoundedQueue[m.PlayerOrder] = BoundedQueue(16, drop="oldest")
+        self.states: LatestSlot[PlayerState] = LatestSlot()
+        self.events: BoundedQueue[m.PlayerEvent] = BoundedQueue(64, drop="oldest")
+        self.heard: list[m.PlayerEvent] = []
+        self.worker = PlayerWorker(
+            PlaybackSettings(**settings), self.orders, self.states, self.events
+        )
+        self.house = Supervisor([self.worker])
+
+    def __enter__(self) -> Playing:
+        self.house.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self.house.stop(5) == []
+
+    def until(self, condition: Callable[[PlayerState], bool], timeout_s: float = 10) -> PlayerState:
+        end = time.monotonic() + timeout_s
+        while True:
+            while (event := self.events.get(0)) is not None:
+                self.heard.append(event)
+            state = self.states.latest()
+            if state is not None and condition(state):
+                return state
+            assert time.monotonic() < end, (state, self.heard, self.house.health())
+            time.sleep(0.02)
+
+
+@pytest.fixture(scope="module", name="songs")
+def _songs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Track]]:
+    folder = tmp_path_factory.mktemp("songs")
+    yield [
+        a_track(write_sound(folder / "a.flac", sine(3.0)), 1, 3.0),
+        a_track(write_sound(folder / "b.ogg", sine(2.0, hz=660)), 2, 2.0),
+    ]
+
+
+def test_tracks_are_played_asked_for_and_reported(songs: list[Track], tmp_path: Path) -> None:
+    out = tmp_path / "played.wav"
+    with Playing(output=str(out), crossfade_s=0.5) as playing:
+        playing.orders.put(m.PlayNow(songs[0]))
+        state = playing.until(lambda s: s.status == "playing" and s.position_s > 0.5)
+        assert state.track == songs[0]
+        assert any(isinstance(event, m.WantsNext) for event in playing.heard)
+        playing.orders.put(m.QueueNext(songs[1]))
+        playing.until(lambda s: s.track == songs[1])
+        playing.until(lambda s: s.status == "idle")
+    ended = [event for event in playing.heard if isinstance(event, m.TrackEnded)]
+    assert [(event.track_id, event.why) for event in ended] == [(1, "finished"), (2, "finished")]
+    assert [e.track_id for e in playing.heard if isinstance(e, m.TrackStarted)] == [1, 2]
+    with wave.open(str(out)) as file:
+        sound = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2) / 32768
+    loud = np.flatnonzero(np.abs(sound[:, 0]) > 0.05)
+    assert (loud[-1] - loud[0]) / 48_000 == pytest.approx(4.5, abs=0.1)
+
+
+def test_a_volume_set_is_kept_when_the_engine_is_killed_and_play_goes_on(
+    songs: list[Track],
+) -> None:
+    with Playing(output="null") as playing:
+        playing.orders.put(m.PlayNow(songs[0]))
+        playing.orders.put(m.SetPlaybackVolume(33.0))
+        playing.until(lambda s: s.volume_percent == 33 and s.position_s > 0.3)
+        for engine in _engines():
+            os.kill(engine, signal.SIGKILL)
+        playing.until(lambda _: playing.house.health()[0].restarts == 1)
+        state = playing.until(lambda s: s.position_s > 1.0)
+        assert state.track == songs[0]
+        assert state.volume_percent == 33
+
+
+def _engines() -> list[int]:
+    """Return the children of this process that are sound engines."""
+    children = [
+        int(child)
+        for task in Path("/proc/self/task").iterdir()
+        for child in (task / "children").read_text().split()
+    ]
+    engines = [
+        child
+        for child in children
+        if "device.playback.engine" in Path(f"/proc/{child}/cmdline").read_text()
+    ]
+    assert engines
+    return engines
+
+
+def test_an_output_that_is_not_there_is_said_and_taken_when_it_comes(
+    songs: list[Track], tmp_path: Path
+) -> None:
+    folder = tmp_path / "stick"
+    folder.write_text("in the way")
+    with Playing(output=str(folder / "out.wav")) as playing:
+        playing.orders.put(m.PlayNow(songs[0]))
+        state = playing.until(lambda s: s.status == "no_output")
+        assert "cannot be written" in state.message
+        folder.unlink()
+        state = playing.until(lambda s: s.status == "playing" and s.position_s > 0.3)
+        assert state.message == ""
+
+
+def test_a_card_that_is_not_there_is_named_with_advice() -> None:
+    with pytest.raises(OutputError, match="No_Such_Card is not there: plug it in"):
+        open_output("No_Such_Card")
+
+
+def test_real_portaudio_plays_through_alsa_into_a_file(
+    songs: list[Track], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = tmp_path / "recorded.raw"
+    config = tmp_path / "asound.conf"
+    config.write_text(
+        f"""
+        pcm.!default {{ type plug
+            slave {{ pcm "tofile" format S16_LE channels 2 rate 48000 }} }}
+        pcm.tofile {{ type file slave.pcm "nothing" file "{recorded}" format "raw" }}
+        pcm.nothing {{ type null }}
+        ctl.!default {{ type null }}
+        """
+    )
+    monkeypatch.setenv("ALSA_CONFIG_PATH", str(config))
+    with Playing(output="auto", crossfade_s=0, volume_percent=100) as playing:
+        playing.orders.put(m.PlayNow(songs[0]))
+        playing.until(lambda _: any(isinstance(e, m.TrackEnded) for e in playing.heard))
+    sound = np.fromfile(recorded, "<i2")
+    sound = sound[: len(sound) // 2 * 2].reshape(-1, 2) / 32768
+    loud = np.flatnonzero(np.abs(sound[:, 0]) > 0.05)
+    heard = sound[loud[0] : loud[-1] + 1, 0]
+    assert len(heard) / 48_000 == pytest.approx(3.0, abs=0.02)
+    peak_hz = np.abs(np.fft.rfft(heard[:48_000])).argmax()
+    assert peak_hz == pytest.approx(440, abs=1)
+
+
+def test_the_engine_ends_with_the_daemon(songs: list[Track]) -> None:
+    with Playing(output="null") as playing:
+        playing.until(lambda s: s.status == "idle")
+        (engine,) = _engines()
+    assert not Path(f"/proc/{engine}/cmdline").exists()
+
+
+def test_outputs_are_listed_without_opening_any() -> None:
+    names = [output.name for output in list_outputs()]
+    assert len(set(names)) == len(names)
+    assert not any(name.isdigit() for name in names)
+
+
+def test_play_by_hand(
+    songs: list[Track], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "broken.mp3"
+    broken.write_bytes(b"junk" * 500)
+    out = tmp_path / "out.wav"
+    command = ["play", "--output", str(out), "--crossfade", "0", str(broken), str(songs[1].path)]
+    assert main(command) == 1
+    assert f"{broken}: cannot be played" in capsys.readouterr().err
+    with wave.open(str(out)) as file:
+        assert file.getnframes() > 1.9 * 48_000
+    assert main(["play", str(tmp_path / "none.mp3")]) == 1
+    assert "no such file" in capsys.readouterr().err
+
+
+def test_two_busy_threads_do_not_disturb_the_sound(songs: list[Track], tmp_path: Path) -> None:
+    """The engine has an interpreter of its own: the recorded wave has no hole."""
+    out = tmp_path / "played.wav"
+    stop = threading.Event()
+
+    def spin() -> None:
+        while not stop.is_set():
+            sum(range(1000))
+
+    spinners = [threading.Thread(target=spin, daemon=True) for _ in range(2)]
+    with Playing(output=str(out), crossfade_s=0, volume_percent=100) as playing:
+        for spinner in spinners:
+            spinner.start()
+        playing.orders.put(m.PlayNow(songs[0]))
+        playing.until(lambda _: any(isinstance(e, m.TrackEnded) for e in playing.heard), 20)
+        stop.set()
+    with wave.open(str(out)) as file:
+        sound = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2) / 32768
+    loud = np.flatnonzero(np.abs(sound[:, 0]) > 0.05)
+    assert len(sound[loud[0] : loud[-1]]) / 48_000 == pytest.approx(3.0, abs=0.02)
