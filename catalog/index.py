@@ -9,7 +9,7 @@ the vectors in them serve the exact search, too.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -28,6 +28,13 @@ EF_SEARCH = 200
 """hnswlib's parameters: over 220,000 clustered vectors recall@10 is above .999 at about 0.2 ms
 a query; benchmarks/bench_index.py measures them anew."""
 
+GRAPH_FILTER_SHARE = 0.1
+"""A filter that leaves less is answered by the exact search: hnswlib's own filter then visits
+ever more of the graph (measured: equal at a tenth, 150 times slower at a hundredth)."""
+
+GATHER_SHARE = 0.1
+"""Of more tracks than this share all distances are worked out: picking rows costs more."""
+
 SEED = 1
 """Of hnswlib's random levels."""
 
@@ -44,7 +51,11 @@ class Graph(Protocol):
     def set_ef(self, ef: int) -> None: ...
 
     def knn_query(
-        self, data: NDArray[np.float32], k: int, num_threads: int
+        self,
+        data: NDArray[np.float32],
+        k: int,
+        num_threads: int,
+        filter: Callable[[int], bool] | None,  # noqa: A002 - hnswlib's name
     ) -> tuple[NDArray[np.uint64], NDArray[np.float32]]: ...
 
 
@@ -55,6 +66,18 @@ class Neighbour:
     track_id: int
     distance: float
     """Euclidean distance in the embedding; 0 is identical."""
+
+
+class Subset:
+    """Some tracks of an index, prepared once for many queries: those of a genre, say."""
+
+    def __init__(self, rows: NDArray[np.intp], count: int) -> None:
+        """Take the places of the tracks in the index, sorted, and the size of the index."""
+        self.rows = rows
+        self.share = rows.size / count if count else 0.0
+        self.contains: Callable[[int], bool] | None = None
+        if self.share >= GRAPH_FILTER_SHARE:
+            self.contains = frozenset(rows.tolist()).__contains__
 
 
 class ExactSearch:
@@ -72,29 +95,31 @@ class ExactSearch:
         k: int,
         *,
         exclude: Collection[int] = (),
-        among: NDArray[np.int64] | None = None,
+        among: Subset | None = None,
     ) -> list[Neighbour]:
         """Return up to ``k`` tracks nearest to ``vector``; see :meth:`VectorIndex.nearest`."""
-        ids, vectors, squares = self._ids, self._vectors, self._squares
-        if among is not None:
-            rows = self._rows(among)
-            ids, vectors, squares = ids[rows], vectors[rows], squares[rows]
-        scores = squares - 2 * (vectors @ vector)  # The rest of the square is the same for all.
+        ids, scores = self._scores(vector, among)
         if exclude:
             banned = np.fromiter(exclude, np.int64, len(exclude))
             scores[np.isin(ids, banned)] = np.inf
         best = np.argpartition(scores, k - 1)[:k] if k < scores.size else np.arange(scores.size)
         best = best[np.isfinite(scores[best])]
+        rows = best if among is None else among.rows[best]
         # Differences, not the expanded square: that has no digits left near 0.
-        distances = np.sqrt(np.square(vectors[best] - vector).sum(axis=1))
+        distances = np.sqrt(np.square(self._vectors[rows] - vector).sum(axis=1))
         order = np.argsort(distances, kind="stable")
-        return [Neighbour(int(ids[best[i]]), float(distances[i])) for i in order]
+        return [Neighbour(int(self._ids[rows[i]]), float(distances[i])) for i in order]
 
-    def _rows(self, among: NDArray[np.int64]) -> NDArray[np.intp]:
-        places = np.searchsorted(self._ids, among)
-        known = places < self._ids.size
-        known[known] = self._ids[places[known]] == among[known]
-        return places[known]
+    def _scores(
+        self, vector: NDArray[np.float32], among: Subset | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return ids and squared distances, less the part that is the same for all."""
+        if among is None:
+            return self._ids, self._squares - 2 * (self._vectors @ vector)
+        rows = among.rows
+        if among.share > GATHER_SHARE:
+            return self._ids[rows], (self._squares - 2 * (self._vectors @ vector))[rows]
+        return self._ids[rows], self._squares[rows] - 2 * (self._vectors[rows] @ vector)
 
 
 class VectorIndex:
@@ -128,36 +153,48 @@ class VectorIndex:
             self._exact = ExactSearch(self._ids, self._stored[self._rows])
         return self._exact
 
+    def subset(self, ids: NDArray[np.int64]) -> Subset:
+        """Return those of ``ids`` (sorted) that are in the index, to search among them."""
+        places = np.searchsorted(self._ids, ids)
+        known = places < self._ids.size
+        known[known] = self._ids[places[known]] == ids[known]
+        return Subset(places[known], self.count)
+
     def nearest(
         self,
         vector: NDArray[np.float32],
         k: int,
         *,
         exclude: Collection[int] = (),
-        among: NDArray[np.int64] | None = None,
+        among: Subset | None = None,
     ) -> list[Neighbour]:
         """Return up to ``k`` tracks nearest to ``vector`` (dimension,), the closest first.
 
-        ``exclude`` are track ids left out; ``among`` (sorted ids) restricts the search to
-        some. Where a filter leaves few, or the graph would be asked for many, the exact search
-        answers: there it is the faster one.
+        ``exclude`` are track ids left out; ``among`` restricts the search to some. Where a
+        filter leaves few, or the graph would be asked for many, the exact search answers:
+        there it is the faster one.
         """
         if k < 1 or self._graph is None:
             return []
         wanted = k + len(exclude)
-        if among is None and wanted <= graph_limit(self.count):
-            found = self._ask_graph(self._graph, vector, min(wanted, self.count))
+        contains = among.contains if among else None
+        if wanted <= graph_limit(self.count) and (among is None or contains is not None):
+            found = self._ask_graph(self._graph, vector, min(wanted, self.count), contains)
             if found is not None:
                 banned = set(exclude)
                 return [one for one in found if one.track_id not in banned][:k]
         return self.exact.nearest(vector, k, exclude=exclude, among=among)
 
     def _ask_graph(
-        self, graph: Graph, vector: NDArray[np.float32], wanted: int
+        self,
+        graph: Graph,
+        vector: NDArray[np.float32],
+        wanted: int,
+        contains: Callable[[int], bool] | None = None,
     ) -> list[Neighbour] | None:
         graph.set_ef(max(EF_SEARCH, 2 * wanted))
         try:
-            places, squares = graph.knn_query(vector[np.newaxis], wanted, 1)
+            places, squares = graph.knn_query(vector[np.newaxis], wanted, 1, contains)
         except RuntimeError:
             return None  # The graph reaches fewer than were asked for.
         distances = np.sqrt(np.maximum(squares[0], 0.0))
@@ -170,9 +207,10 @@ class VectorIndex:
 def graph_limit(count: int) -> int:
     """Return up to how many neighbours the graph is asked for before all distances are faster.
 
-    The two constants are measured by benchmarks/bench_index.py.
+    At 220,000 tracks it pays up to one in 160 (measured by benchmarks/bench_index.py); in a small
+    library both take a fraction of a millisecond.
     """
-    return max(100, count // 90)
+    return max(100, count // 160)
 
 
 def points_digest(ids: NDArray[np.int64], vectors: NDArray[np.float32], space: str) -> str:

@@ -13,12 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from catalog.analysis import CatalogError, Failure
 from catalog.emotions import EmotionPoint
 from catalog.explain import Explanation, explain
+from catalog.index import Subset
 from catalog.index_file import MANIFEST_FILE, Manifest
 from catalog.indexing import open_index
 from catalog.space import DEFAULT_SPACE, embed
@@ -79,7 +77,7 @@ class Library:
         except CatalogError:
             self._store.close()
             raise
-        self._genres: dict[str, NDArray[np.int64]] = {}
+        self._genres: dict[str, Subset] = {}
 
     @classmethod
     def open(cls, folder: Path) -> Library:
@@ -131,7 +129,7 @@ class Library:
         ``exclude`` are track ids left out; ``genre`` (letter case aside) keeps only its tracks.
         """
         vector = embed(point, DEFAULT_SPACE)
-        among = None if genre is None else self._ids_of_genre(genre)
+        among = None if genre is None else self._of_genre(genre)
         barred = set(exclude)
         while True:
             found = self._index.nearest(vector, k, exclude=barred, among=among)
@@ -226,10 +224,10 @@ class Library:
             old.close()
         return True
 
-    def _ids_of_genre(self, genre: str) -> NDArray[np.int64]:
+    def _of_genre(self, genre: str) -> Subset:
         key = genre.casefold()
         if key not in self._genres:
-            self._genres[key] = self._store.ids_of_genre(genre)
+            self._genres[key] = self._index.subset(self._store.ids_of_genre(genre))
         return self._genres[key]
 
 

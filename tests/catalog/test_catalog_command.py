@@ -1,0 +1,253 @@
+"""``attune catalog`` as a person uses it: what is printed, and one clear line for each fault."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from device.commands import catalog as command
+from device.commands.errors import CommandError
+from tests.fakes.synthetic_library import make_library
+from tests.fakes.tagged_sounds import write_tone
+
+ROOT = Path(__file__).parents[2]
+
+
+def attune(*words: str | Path) -> int:
+    parser = argparse.ArgumentParser(prog="attune")
+    command.register(parser.add_subparsers())
+    arguments = parser.parse_args(["catalog", *map(str, words)])
+    return int(arguments.run(arguments))
+
+
+def answer(capsys: pytest.CaptureFixture[str], *words: str | Path) -> dict[str, Any]:
+    capsys.readouterr()
+    assert attune(*words, "--json") == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_library(tmp_path_factory.mktemp("made"), 300)
+
+
+def test_build_query_explain_info_in_a_row(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    music, folder = tmp_path / "music", tmp_path / "catalogue"
+    for number, mood in enumerate(("happy", "sad", "angry")):
+        tags = {"title": f"{mood} song", "artist": "Somebody", "album": "x", "mood": mood}
+        write_tone(music / f"{mood}.flac", 1.5, frequency_hz=400 + 50 * number, tags=tags)
+    (music / "broken.mp3").write_bytes(b"no sound")
+
+    built = answer(capsys, "build", music, "--folder", folder, "--workers", "1")
+    assert (built["found"], built["analysed"], built["in_index"]) == (4, 3, 3)
+    assert [one["path"] for one in built["failures"]] == [str(music / "broken.mp3")]
+
+    found = answer(capsys, "query", "--text", "I am so sad", "--k", "2", "--folder", folder)
+    assert found["mood"]["valence"] < 0
+    assert sum(found["mood"]["emotions"].values()) == pytest.approx(1, abs=1e-4)
+    assert [len(found["mood"]["emotions"]), len(found["tracks"])] == [21, 2]
+    first = found["tracks"][0]
+    assert first["title"] == "sad song"
+    assert first["artist"] == "Somebody"
+    assert first["path"] == str(music / "sad.flac")
+    assert first["distance"] <= found["tracks"][1]["distance"]
+    assert f"{first['distance']:.2f} away" in first["reason"]
+
+    why = answer(capsys, "explain", str(first["track_id"]), "--folder", folder)
+    assert why["title"] == "sad song"
+    assert {"mood tag", "title"} <= {part["source"] for part in why["evidence"]}
+    assert sum(part["share"] for part in why["evidence"]) == pytest.approx(1)
+    assert attune("explain", music / "happy.flac", "--folder", folder) == 0
+    assert "happy song by Somebody" in capsys.readouterr().out
+
+    info = answer(capsys, "info", "--folder", folder)
+    assert (info["in_index"], len(info["failures"])) == (3, 1)
+    assert attune("info", "--failures", "--folder", folder) == 0
+    assert "broken.mp3: is not a sound file" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("va", ["-0.6,-0.4", "0.7,0.5", "-1,-1", "0,0", "-.5,.25"])
+def test_valence_and_arousal_may_be_negative(
+    folder: Path, capsys: pytest.CaptureFixture[str], va: str
+) -> None:
+    found = answer(capsys, "query", "--va", va, "--k", "3", "--folder", folder)
+    valence, arousal = (float(part) for part in va.split(","))
+    assert found["mood"]["valence"] == pytest.approx(valence)
+    assert found["mood"]["arousal"] == pytest.approx(arousal)
+    assert len(found["tracks"]) == 3
+
+
+def test_a_genre_restricts_and_an_unknown_one_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = answer(capsys, "query", "--va", "0,0", "--genre", "pop", "--folder", folder)
+    assert {track["genre"] for track in found["tracks"]} == {"pop"}
+    with pytest.raises(CommandError, match="no track of the genre 'polka'"):
+        attune("query", "--va", "0,0", "--genre", "polka", "--folder", folder)
+
+
+def test_the_text_answer_has_a_reason_for_each_track(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert attune("query", "--va", "0.5,0.5", "--k", "4", "--folder", folder) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("mood: ")
+    assert sum(" away" in line for line in lines) == 4
+
+
+@pytest.mark.parametrize("words", [("--va", "2,0"), ("--va", "x"), ("--va", "1"), ("--k", "0")])
+def test_wrong_arguments_are_refused(words: tuple[str, ...]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        attune("query", "--text", "x", *words)
+    assert stop.value.code == 2
+
+
+@pytest.mark.parametrize(
+    "words", [("query", "--va", "0,0"), ("explain", "1"), ("info",), ("map", "x.png")]
+)
+def test_without_a_catalogue_the_remedy_is_named(tmp_path: Path, words: tuple[str, ...]) -> None:
+    with pytest.raises(CommandError, match=r"no catalogue in .*: run `attune catalog build DIR`"):
+        attune(*words, "--folder", tmp_path / "none")
+
+
+def test_words_without_a_mood_and_unknown_tracks_are_named(folder: Path) -> None:
+    with pytest.raises(CommandError, match="no mood found in 'xyzzy 123'"):
+        attune("query", "--text", "xyzzy 123", "--folder", folder)
+    with pytest.raises(CommandError, match="no track 9999"):
+        attune("explain", "9999", "--folder", folder)
+    with pytest.raises(CommandError, match="there is no such folder"):
+        attune("build", folder / "nothing", "--folder", folder)
+
+
+def test_the_map_is_a_picture(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import cv2
+
+    out = tmp_path / "map.png"
+    assert answer(capsys, "map", out, "--folder", folder) == {"out": str(out), "tracks": 300}
+    picture = cv2.imread(str(out))
+    assert picture is not None
+    assert picture.std() > 5
+    with pytest.raises(CommandError, match="cannot be written"):
+        attune("map", tmp_path / "none" / "map.png", "--folder", folder)
+    with pytest.raises(CommandError, match=r"map\.xyz"):
+        attune("map", tmp_path / "map.xyz", "--folder", folder)
+
+
+# --- demo albums ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def debian(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A Debian whose archive is a folder: real dpkg-deb packages, an apt-get that copies them."""
+    if shutil.which("dpkg-deb") is None:
+        pytest.skip("needs dpkg-deb")
+    archive, tools = tmp_path / "archive", tmp_path / "bin"
+    archive.mkdir()
+    tools.mkdir()
+    for package, music in (
+        ("wesnoth-1.9-music", "usr/share/games/wesnoth/1.9/data/core/music/battle_hymn.flac"),
+        ("wesnoth-1.18-music", "usr/share/games/wesnoth/1.18/data/core/music/battle_hymn.flac"),
+        ("hyperrogue-music", "usr/share/hyperrogue/music/hr-domina-sad_hunt.flac"),
+    ):
+        tree = tmp_path / package
+        write_tone(tree / music, 1.5, frequency_hz=300 + len(package))
+        licence = tree / "usr/share/doc" / package / "copyright"
+        licence.parent.mkdir(parents=True)
+        licence.write_text(f"licence of {package}\n")
+        (tree / "DEBIAN").mkdir()
+        (tree / "DEBIAN/control").write_text(
+            f"Package: {package}\nVersion: 1\nArchitecture: all\nMaintainer: t <t@t>\n"
+            "Description: test\n"
+        )
+        build = ["dpkg-deb", "--build", str(tree), str(archive / f"{package}_1_all.deb")]
+        subprocess.run(build, check=True, capture_output=True)
+    (tools / "apt-cache").write_text(
+        f"#!/bin/sh\ncd {archive} && ls | sed 's/_.*//'; echo wesnoth-music\n"
+    )
+    (tools / "apt-get").write_text(
+        "#!/bin/sh\n"
+        f"archive={archive}\n"
+        'print=""\n'
+        'for word in "$@"; do case $word in\n'
+        "  --print-uris) print=1 ;;\n"
+        "  download|-o|*=*|update|-qq) ;;\n"
+        '  *) file=$(echo "$archive/$word"_*.deb)\n'
+        '     [ -f "$file" ] || { echo "E: Unable to locate package $word" >&2; exit 100; }\n'
+        '     if [ "$print" ]; then\n'
+        '       echo "\'file:$file\' $(basename "$file") $(stat -c %s "$file") SHA256:0"\n'
+        '     else cp "$file" .; fi ;;\n'
+        "esac; done\n"
+    )
+    for tool in tools.iterdir():
+        tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    return archive
+
+
+def test_the_demo_fetches_builds_and_does_so_once(
+    debian: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    music, folder = tmp_path / "demo music", tmp_path / "catalogue"
+    words = ("demo", "--music", music, "--folder", folder, "--workers", "1")
+    built = answer(capsys, *words)
+    assert built["found"] == 2  # The newer of two numbered packages, and the unnumbered one.
+    licences = {path.name for path in music.rglob("LICENCE-*")}
+    assert licences == {"LICENCE-wesnoth-1.18-music.txt", "LICENCE-hyperrogue-music.txt"}
+    hunt = answer(
+        capsys, "explain", music / "Lincoln Domina - HyperRogue/sad_hunt.flac", "--folder", folder
+    )
+    assert (hunt["title"], hunt["artist"]) == ("Sad hunt", "Lincoln Domina")
+    shutil.rmtree(debian)  # A second run needs no network for what is there.
+    (tmp_path / "bin/apt-cache").write_text("#!/bin/sh\nexit 1\n")
+    again = answer(capsys, *words)
+    assert (again["found"], again["analysed"]) == (2, 0)
+    assert not list(music.glob(".fetch-*"))
+
+
+def test_without_packages_or_network_the_demo_says_what_to_do(debian: Path, tmp_path: Path) -> None:
+    for package in debian.iterdir():
+        package.unlink()
+    with pytest.raises(CommandError, match=r"sudo apt-get update.*attune catalog build DIR"):
+        attune("demo", "--music", tmp_path / "m", "--folder", tmp_path / "c")
+
+
+def test_a_download_that_breaks_leaves_nothing_behind(debian: Path, tmp_path: Path) -> None:
+    script = tmp_path / "bin/apt-get"
+    script.write_text(
+        script.read_text().replace('cp "$file" .', "echo 'E: Failed to fetch' >&2; exit 100")
+    )
+    with pytest.raises(CommandError, match="cannot download the albums: Failed to fetch"):
+        attune("demo", "--music", tmp_path / "m", "--folder", tmp_path / "c")
+    assert not list((tmp_path / "m").iterdir())
+
+
+def test_where_there_is_no_apt_the_demo_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(CommandError, match="there is no apt-get here"):
+        attune("demo", "--music", tmp_path / "m", "--folder", tmp_path / "c")
+
+
+def test_the_whole_command_prints_one_line_and_no_traceback(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "device.cli", "catalog", "info", "--folder", str(tmp_path / "x")],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.strip() == (
+        f"attune: no catalogue in {tmp_path / 'x'}: run `attune catalog build DIR`"
+    )
