@@ -29,7 +29,7 @@ def drawn_cover(track: Track, side_px: int) -> pygame.Surface:
     return _drawn(track.track_id, track.point.valence, track.point.arousal, side_px)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def _drawn(seed: int, valence: float, arousal: float, side: int) -> pygame.Surface:
     random = np.random.default_rng(abs(seed))
     x = np.linspace(-1, 1, side, dtype=np.float32)[:, None]

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from device.interfaces.screen.area import Area
 from device.interfaces.screen.theme import Colour, Theme, Tint
 
+STRIP_PX = 96
+
 Mask = NDArray[np.float32]
 """Coverage 0..1, shape (width, height) as SDL's arrays are."""
 
@@ -57,7 +59,7 @@ def _offsets(size: int) -> Mask:
     return (np.arange(size, dtype=np.float32) + 0.5) - size / 2
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=12)
 def rounded_mask(width: int, height: int, radius: float) -> Mask:
     """Return the distance of every pixel to a rounded rectangle filling the size."""
     x = np.abs(_offsets(width))[:, None] - (width / 2 - radius)
@@ -73,7 +75,7 @@ def cover(distance: Mask) -> Mask:
     return np.asarray(np.clip(0.5 - distance, 0, 1), np.float32)
 
 
-@lru_cache(maxsize=96)
+@lru_cache(maxsize=40)
 def _box(
     width: int, height: int, radius: int, fill: Tint, edge: Tint, edge_px: float
 ) -> pygame.Surface:
@@ -158,36 +160,64 @@ def curve(
     """Return the coverage of the line y(x); ``y_px`` (width,) from the top, NaN is a hole.
 
     The distance is the vertical one times the cosine of the slope, which is exact for a
-    straight line and close for anything smooth.
+    straight line; at a peak the steep sides would reach over it, so the line is also held
+    between the highest and the lowest point nearby.
     """
     slope = np.gradient(np.nan_to_num(y_px)) if width > 1 else np.zeros(width)
-    cosine = 1 / np.sqrt(1 + slope**2)
+    cosine = (1 / np.sqrt(1 + slope**2)).astype(np.float32)
     rows = np.arange(height, dtype=np.float32)[None, :] + 0.5
-    distance = np.abs(rows - y_px[:, None]) * cosine[:, None] - line_px / 2
-    mask = np.nan_to_num(cover(np.asarray(distance, np.float32)))
+    half = np.float32(line_px / 2)
+    mask = cover(np.abs(rows - y_px[:, None]) * cosine[:, None] - half)
+    top, base = _envelope(y_px, math.ceil(line_px / 2))
+    mask *= cover((top - half)[:, None] - rows) * cover(rows - (base + half)[:, None])
+    mask = np.nan_to_num(mask)
     if fade_px:
         mask *= np.clip(np.arange(width, dtype=np.float32) / fade_px, 0, 1)[:, None]
     return np.asarray(mask, np.float32)
 
 
-@lru_cache(maxsize=4)
+def _envelope(
+    y_px: NDArray[np.float32], reach: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the least and the largest value within ``reach`` columns; NaN does not count."""
+    if y_px.size == 0:
+        return y_px, y_px
+    padded = np.pad(y_px, reach, mode="edge")
+    near = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
+    return np.fmin.reduce(near, axis=1), np.fmax.reduce(near, axis=1)
+
+
+@lru_cache(maxsize=3)
 def ground(width: int, height: int, theme: Theme, glows: tuple[Colour, ...]) -> pygame.Surface:
     """Return the background: a slow gradient, up to two lights, and grain against banding."""
     surface = pygame.Surface((width, height), 0, 32)
     if not theme.glow:
         surface.fill(theme.ground_top)
         return surface
-    x = (np.arange(width, dtype=np.float32) / max(1, width))[:, None, None]
-    y = (np.arange(height, dtype=np.float32) / max(1, height))[None, :, None]
+    random = np.random.default_rng(7)
+    # In strips: whole at 1920 x 1080 the numbers behind one picture would take 100 MB.
+    for left in range(0, width, STRIP_PX):
+        strip = surface.subsurface((left, 0, min(STRIP_PX, width - left), height))
+        colours = _lights(left, strip.width, (width, height), theme, glows)
+        grain = random.uniform(-0.9, 0.9, (strip.width, height, 1)).astype(np.float32)
+        pygame.surfarray.blit_array(strip, np.clip(colours + grain + 0.5, 0, 255).astype(np.uint8))
+    return surface
+
+
+def _lights(
+    left: int, columns: int, size: tuple[int, int], theme: Theme, glows: tuple[Colour, ...]
+) -> NDArray[np.float32]:
+    """Return the colours (columns, height, 3) of a strip of the background."""
+    width, height = size
+    x = (np.arange(left, left + columns, dtype=np.float32) / width)[:, None, None]
+    y = (np.arange(height, dtype=np.float32) / height)[None, :, None]
     top = np.asarray(theme.ground_top, np.float32)
     base = np.asarray(theme.ground_base, np.float32)
     colours = top + (base - top) * np.clip(y * 0.9 + x * 0.1, 0, 1)
     places = ((0.92, 0.1, 0.62), (0.05, 1.0, 0.55))
+    longest = max(width, height)
     for light, (cx, cy, reach) in zip(glows, places, strict=False):
-        longest = max(width, height)
         away = np.hypot((x - cx) * width / longest, (y - cy) * height / longest) / reach
         share = 0.17 * np.exp(-2.5 * away**2)
         colours = colours + (np.asarray(light, np.float32) - colours) * share
-    grain = np.random.default_rng(7).uniform(-0.9, 0.9, (width, height, 1)).astype(np.float32)
-    pygame.surfarray.blit_array(surface, np.clip(colours + grain + 0.5, 0, 255).astype(np.uint8))
-    return surface
+    return np.asarray(colours, np.float32)

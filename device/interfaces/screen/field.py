@@ -55,7 +55,7 @@ def _place(area: Area, valence: float, arousal: float) -> tuple[int, int]:
     return round(area.x + area.w / 2 + v * half_w), round(area.y + area.h / 2 - a * half_h)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def _sheet(width: int, height: int, radius: int, theme: Theme) -> pygame.Surface:
     """Return the coloured ground of the field with its two axes."""
     grid = np.linspace(-1, 1, 12)
@@ -117,7 +117,7 @@ def paint_field(
     draw.disc(surface, spot, 6 * kit.scale, colour if theme.glow else theme.accent)
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def _worded(kit: Kit, width: int, height: int, radius: int) -> pygame.Surface:
     surface = _sheet(width, height, radius, kit.theme).copy()
     style = Style(17, 12) if min(width, height) > kit.px(280) else TINY

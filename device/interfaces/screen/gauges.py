@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 import pygame
+from numpy.typing import NDArray
 
 from device.interfaces.screen import draw
 from device.interfaces.screen.area import Area
@@ -49,7 +50,7 @@ def stress_arc(kit: Kit, state: KioskState, view: ScreenView, area: Area) -> Par
     )
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=3)
 def _arc_masks(size: int, width: float, share: float) -> tuple[draw.Mask, draw.Mask]:
     end = -ARC_RAD + 2 * ARC_RAD * max(0.002, share)
     mask, along = draw.arc(size, size / 2 - width, width, -ARC_RAD, end)
@@ -127,6 +128,12 @@ def paint_heart(surface: pygame.Surface, kit: Kit, area: Area, number: str, word
     kit.type.write(surface, words, unit, Style(15, 11), theme.soft, lines=3)
 
 
+@lru_cache(maxsize=2)
+def _bell(reach: int) -> NDArray[np.float64]:
+    bell = np.hanning(2 * reach + 3)[1:-1]
+    return np.asarray(bell / bell.sum(), np.float64)
+
+
 def wave(kit: Kit, state: KioskState, view: ScreenView, area: Area) -> Part:
     """Return the pulse wave; it glides unless motion is reduced."""
     pulse = fresh_pulse(state, view)
@@ -155,6 +162,9 @@ def paint_wave(
     span_s = area.w / kit.scale / WAVE_PER_S
     shown_s = np.linspace(span_s, 0, area.w) + (WAVE_DELAY_S - late_s)
     height = np.interp(-shown_s, -ages_s, samples, left=np.nan)
+    # The sensor's samples are wider than a pixel: round the corners between them.
+    blur_px = max(1, round(area.w / span_s / rate_hz))
+    height = np.convolve(np.pad(height, blur_px, mode="edge"), _bell(blur_px), "valid")
     reach = area.h / 2 - line_px - 1
     y = (area.h / 2 - np.clip(height, -1, 1) * reach).astype(np.float32)
     fade_px = area.w // 3 if theme.glow else 0

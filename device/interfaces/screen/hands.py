@@ -29,6 +29,9 @@ from device.readings import (
 SHEET_TIMEOUT_S = 30.0
 """A sheet nobody touches closes: the next look from afar should see the music."""
 VOLUME_KEY_STEP = 5.0
+SETTLE_S = 0.4
+"""A touch this soon after the screen changed was meant for the one before: a second tap on
+"Continue" must not consent to anything."""
 DRAG_INTERVAL_S = 0.1
 """Least time between two volumes of one drag, so that it cannot flood the inbox."""
 
@@ -49,6 +52,8 @@ class Hands:
     def __init__(self) -> None:
         self.opened = Opened()
         self._visit = VisitState.IDLE
+        self._changed_at = -SETTLE_S
+        self._down = False
         self._touched_at = 0.0
         self._sent_at = 0.0
         self._sent: Action | None = None
@@ -57,7 +62,7 @@ class Hands:
     def follow(self, state: KioskState, now_s: float) -> None:
         """Close what does not belong to the visit any more; forget what was typed with it."""
         if state.visit is not self._visit:
-            self._visit = state.visit
+            self._visit, self._changed_at, self._down = state.visit, now_s, False
             if state.visit not in {VisitState.SENSING, VisitState.PLAYING}:
                 self.opened = Opened()
             else:
@@ -78,6 +83,9 @@ class Hands:
     def press(self, state: KioskState, view: ScreenView, x: float, y: float) -> list[Command]:
         """A finger comes down: show it; a slider answers at once."""
         self._touched_at = view.now_s
+        self._down = view.now_s - self._changed_at >= SETTLE_S
+        if not self._down:
+            return []
         part = compose(state, self.view(view)).part_at(x, y)
         self.opened = replace(self.opened, pressed=part.name if part else "", focus="")
         return self._slide(part, view, x, y)
@@ -95,6 +103,9 @@ class Hands:
     def release(self, state: KioskState, view: ScreenView, x: float, y: float) -> list[Command]:
         """The finger leaves: what it pressed is meant if it is still on it."""
         self._touched_at = view.now_s
+        if not self._down:
+            return []
+        self._down = False
         scene = compose(state, self.view(view))
         pressed = self.opened.pressed
         self.opened = replace(self.opened, pressed="")

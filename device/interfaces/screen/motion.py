@@ -5,14 +5,60 @@ from __future__ import annotations
 import math
 from collections import deque
 
+import pygame
+
+from device.interfaces.screen.area import Area
 from device.readings import KioskState
 
+FADE_S = 0.25
 GLIDE_S = 0.5
 """Time constant of the point on its way to the newest mood."""
 TRAIL_INTERVAL_S = 0.7
 TRAIL_POINTS = 8
 ARRIVED = 0.004
 """Closer than this (in valence or arousal) the point stands still: under one pixel."""
+
+
+class Fade:
+    """Lets one screen pass softly into the next; at once with reduced motion."""
+
+    def __init__(self, reduced_motion: bool) -> None:
+        self._at_once = reduced_motion
+        self._name = ""
+        self._old: pygame.Surface | None = None
+        self._since = 0.0
+
+    @property
+    def active(self) -> bool:
+        """Whether the next frame looks different even if no part has changed."""
+        return self._old is not None
+
+    def show(
+        self,
+        display: pygame.Surface,
+        page: pygame.Surface,
+        changed: list[Area],
+        name: str,
+        now_s: float,
+    ) -> list[Area]:
+        """Bring ``page`` onto ``display``; returns the rectangles that changed there."""
+        if name != self._name:
+            same_size = display.get_size() == page.get_size()
+            if self._name and same_size and not self._at_once:
+                self._old, self._since = display.copy(), now_s
+            self._name = name
+        if self._old is None:
+            for area in changed:
+                display.blit(page, area[:2], area)
+            return changed
+        left = 1 - (now_s - self._since) / FADE_S
+        display.blit(page, (0, 0))
+        if left > 0 and self._old.get_size() == display.get_size():
+            self._old.set_alpha(round(255 * left))
+            display.blit(self._old, (0, 0))
+        else:
+            self._old = None
+        return [Area(0, 0, *display.get_size())]
 
 
 class MoodGlide:

@@ -22,7 +22,7 @@ from device.interfaces.screen.display import (
     open_display,
 )
 from device.interfaces.screen.hands import Hands
-from device.interfaces.screen.motion import MoodGlide
+from device.interfaces.screen.motion import Fade, MoodGlide
 from device.interfaces.screen.parts import kit_for
 from device.interfaces.screen.view import ScreenView
 from device.readings import Clock, Command, KioskState, VisitState, WorkerHealth
@@ -95,6 +95,8 @@ class Screen:
         self._glide = MoodGlide(settings.reduced_motion)
         self._covers = CoverShelf()
         self._canvas = Canvas()
+        self._page = pygame.Surface((1, 1), 0, 32)
+        self._fade = Fade(settings.reduced_motion)
         self._message = ""
         self._status: Literal["starting", "running", "failed", "stopped"] = "starting"
         self._drawn_at = -1e9
@@ -194,7 +196,8 @@ class Screen:
         for event in events:
             touched = self._handle(event, state, view, stop) or touched
         measuring = state.visit is VisitState.SENSING or self._hands.opened.sheet != "none"
-        interval_s = 0.0 if measuring or touched else 1.0 / CALM_FRAMES_PER_S
+        busy = measuring or touched or self._fade.active
+        interval_s = 0.0 if busy else 1.0 / CALM_FRAMES_PER_S
         if now_s - self._drawn_at < interval_s * 0.9:
             return
         self._glide.follow(state, now_s)
@@ -216,7 +219,12 @@ class Screen:
 
     def _draw(self, surface: pygame.Surface, state: KioskState, view: ScreenView) -> None:
         self._drawn_at = view.now_s
-        changed = self._canvas.paint(surface, compose(state, view), kit_for(view))
+        if self._page.get_size() != surface.get_size():
+            self._page = pygame.Surface(surface.get_size(), 0, 32)
+            self._canvas.forget()
+        scene = compose(state, view)
+        changed = self._canvas.paint(self._page, scene, kit_for(view))
+        changed = self._fade.show(surface, self._page, changed, scene.name, view.now_s)
         if changed:
             pygame.display.update([tuple(area) for area in changed])
             self.frames_drawn += 1

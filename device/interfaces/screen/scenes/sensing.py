@@ -10,6 +10,7 @@ from device.interfaces.screen.buttons import pill, round_button
 from device.interfaces.screen.field import field
 from device.interfaces.screen.frame import around
 from device.interfaces.screen.gauges import heart_rate, stress_arc, wave
+from device.interfaces.screen.icons import icon
 from device.interfaces.screen.oval import oval
 from device.interfaces.screen.parts import Kit, Part, Scene
 from device.interfaces.screen.typesetting import SMALL, Style
@@ -66,20 +67,33 @@ def _panels(kit: Kit, state: KioskState, view: ScreenView, body: Area) -> list[P
     ]
 
 
-def mood_line(kit: Kit, state: KioskState) -> tuple[str, str, int]:
-    """Return (the mood in words, how sure, sureness in percent)."""
+SOURCE_ICONS = {"face": "camera", "pulse": "heart", "words": "words", "touch": "manual"}
+LEAST_SHARE = 0.05
+"""A voice with less of the mood than this is not named."""
+
+
+def mood_line(kit: Kit, state: KioskState) -> tuple[str, str, int, tuple[str, ...]]:
+    """Return (the mood in words, how sure, sureness in percent, icons of where it is from)."""
     mood = state.mood
     if mood is None or mood.confidence <= 0:
-        return kit.say("sensing.title"), "", 0
+        return kit.say("sensing.title"), "", 0, ()
     percent = round(mood.confidence * 20) * 5
     name = mood_words(mood.point, kit.language)
-    return name, kit.say("mood.sure", percent=percent), percent
+    heard = [source.name for source in mood.sources if source.weight >= LEAST_SHARE]
+    icons = tuple(SOURCE_ICONS[name] for name in heard if name in SOURCE_ICONS)
+    return name, kit.say("mood.sure", percent=percent), percent, icons
 
 
 def paint_mood(
-    surface: pygame.Surface, kit: Kit, area: Area, name: str, sure: str, percent: int
+    surface: pygame.Surface,
+    kit: Kit,
+    area: Area,
+    name: str,
+    sure: str,
+    percent: int,
+    icons: tuple[str, ...],
 ) -> None:
-    """The mood in large letters and a thin bar of certainty under it."""
+    """The mood in large letters; under it how sure, and what it was read from."""
     theme = kit.theme
     if not sure:
         kit.type.write(surface, name, area, Style(30, 18, "bold"), theme.ink, lines=2)
@@ -91,5 +105,9 @@ def paint_mood(
     draw.box(surface, bar, bar.h // 2, theme.line)
     full = Area(bar.x, bar.y, max(bar.h, round(bar.w * percent / 100)), bar.h)
     draw.box(surface, full, bar.h // 2, (*theme.accent, 255))
-    room = low.left(width + kit.px(12))[1]
-    kit.type.write(surface, sure, room, SMALL, theme.soft)
+    side = kit.px(16)
+    room = low.left(width + kit.px(12))[1].end(len(icons) * (side + kit.px(8)))[1]
+    used = kit.type.write(surface, sure, room, SMALL, theme.soft)
+    for place, symbol in enumerate(icons):
+        x = used.right + kit.px(10) + place * (side + kit.px(6))
+        surface.blit(icon(symbol, side, theme.soft, 1.1), (x, low.y + (low.h - side) // 2))

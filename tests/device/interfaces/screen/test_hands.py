@@ -23,13 +23,13 @@ from device.readings import (
     Strategy,
     VisitState,
 )
-from tests.fakes.kiosk_states import ASKING, CONSENT, IDLE, NOW_S, PLAYING, SENSING
+from tests.fakes.kiosk_states import ASKING, CONSENT, GREETING, IDLE, NOW_S, PLAYING, SENSING
 from tests.fakes.screens import view
 
 
 def hands_at(state: KioskState) -> Hands:
     hands = Hands()
-    hands.follow(state, NOW_S)
+    hands.follow(state, NOW_S - 5)
     return hands
 
 
@@ -79,6 +79,23 @@ def test_the_finger_may_not_land_on_what_appears_under_it() -> None:
     part = compose(PLAYING, view()).part("skip")
     assert part is not None
     assert hands.release(PLAYING, view(), *part.area.centre) == []
+
+
+def test_a_second_tap_on_continue_does_not_consent() -> None:
+    hands = hands_at(GREETING)
+    assert tap(hands, GREETING, "begin") == [Start(source="screen")]
+    hands.follow(CONSENT, NOW_S + 0.1)
+    assert tap(hands, CONSENT, "full", view(now_s=NOW_S + 0.3)) == []
+    assert tap(hands, CONSENT, "full", view(now_s=NOW_S + 1)) == [
+        Consent(source="screen", camera=True)
+    ]
+
+
+def test_a_finger_that_was_down_when_the_visit_ended_does_not_begin_another() -> None:
+    hands = hands_at(PLAYING)
+    hands.press(PLAYING, view(), 5, 470)
+    hands.follow(IDLE, NOW_S + 1)
+    assert hands.release(IDLE, view(now_s=NOW_S + 2), 5, 470) == []
 
 
 def test_consent_by_touch_and_by_number() -> None:
