@@ -78,7 +78,16 @@ def _mood(arguments: argparse.Namespace) -> AskedMood:
 
 
 def _mood_of_faces(path: Path) -> AskedMood:
-    raise NotImplementedError(path)
+    from catalog.vocabularies import to_point
+    from device.commands.face import analyse
+    from models_tflite.labels import EXPRESSIONS
+
+    mood = analyse(path)["mood"]
+    if mood is None:
+        raise CommandError(f"{path}: no face found in it")
+    probabilities = [mood["probabilities"][name] for name in EXPRESSIONS]
+    point = to_point("face7", probabilities)
+    return AskedMood(point, mood["confidence"], "face", "the mood in the picture")
 
 
 def _mood_json(mood: AskedMood) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ from tests.fakes.synthetic_library import make_library
 from tests.fakes.tagged_sounds import write_tone
 
 ROOT = Path(__file__).parents[2]
+MODEL = ROOT / "models_tflite/downloads/face_detection_full_range_sparse.tflite"
 
 
 def attune(*words: str | Path) -> int:
@@ -95,6 +97,21 @@ def test_a_genre_restricts_and_an_unknown_one_is_named(
     assert {track["genre"] for track in found["tracks"]} == {"pop"}
     with pytest.raises(CommandError, match="no track of the genre 'polka'"):
         attune("query", "--va", "0,0", "--genre", "polka", "--folder", folder)
+
+
+def test_a_picture_without_a_face_and_one_that_is_none_are_named(
+    folder: Path, tmp_path: Path
+) -> None:
+    import cv2
+    import numpy as np
+
+    if importlib.util.find_spec("device.sensing.face") is None or not MODEL.exists():
+        pytest.skip("needs the face detector's model: make setup")
+    cv2.imwrite(str(tmp_path / "grey.png"), np.full((240, 320, 3), 127, np.uint8))
+    with pytest.raises(CommandError, match=r"grey\.png: no face found"):
+        attune("query", "--image", tmp_path / "grey.png", "--folder", folder)
+    with pytest.raises(CommandError, match=r"gone\.png"):
+        attune("query", "--image", tmp_path / "gone.png", "--folder", folder)
 
 
 def test_the_text_answer_has_a_reason_for_each_track(
