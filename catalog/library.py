@@ -150,10 +150,16 @@ class Library:
 
     def find(self, what: str) -> Track | None:
         """Return the track of an id or of a file's path, or None."""
-        track_id = int(what) if what.isdecimal() else None
-        if track_id is None:
-            track_id = self._store.find_track_id(Path(what).expanduser().absolute())
+        track_id = self._id_of(what)
         return None if track_id is None else self.track(track_id)
+
+    def why_absent(self, what: str) -> str:
+        """Return why there is no track of an id or a path, as far as the build found out."""
+        failure = self._store.failures().get(str(Path(what).expanduser().absolute()))
+        if failure is not None:
+            return f"the file {failure.reason}"
+        track_id = self._id_of(what)
+        return self._store.reason_left_out(track_id) if track_id is not None else ""
 
     def explain(self, track_id: int) -> Explanation:
         """Return the evidence behind a track; raises CatalogError for an unknown id."""
@@ -223,6 +229,11 @@ class Library:
             self._genres = {}
             old.close()
         return True
+
+    def _id_of(self, what: str) -> int | None:
+        if what.isdecimal():
+            return int(what)
+        return self._store.find_track_id(Path(what).expanduser().absolute())
 
     def _of_genre(self, genre: str) -> Subset:
         key = genre.casefold()

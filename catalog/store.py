@@ -227,6 +227,11 @@ class Store:
         )
         return {row[0]: row[1] for row in rows}
 
+    def reason_left_out(self, track_id: int) -> str:
+        """Return why a track has no point; empty when it has one or is unknown."""
+        rows = self._all("SELECT no_evidence FROM tracks WHERE track_id = ?", (track_id,))
+        return str(rows[0][0]) if rows else ""
+
     def evidence_sources(self) -> dict[str, int]:
         """Return how many tracks each kind of evidence speaks about."""
         rows = self._all("SELECT source, count(*) FROM evidence GROUP BY source ORDER BY 2 DESC")

@@ -272,10 +272,8 @@ def run_explain(arguments: argparse.Namespace) -> int:
     with _library(arguments) as library:
         track = library.find(arguments.track)
         if track is None:
-            raise CommandError(
-                f"no track {arguments.track} in {_folder(arguments)}"
-                " (ids are in `attune catalog query`)"
-            )
+            reason = library.why_absent(arguments.track) or "ids are in `attune catalog query`"
+            raise CommandError(f"no track {arguments.track} in {_folder(arguments)}: {reason}")
         explanation = library.explain(track.track_id)
     if arguments.json:
         print(json.dumps(as_json(explanation), ensure_ascii=False))
@@ -348,8 +346,8 @@ def _info_text(info: CatalogInfo, all_failures: bool) -> str:
     lines = [
         f"catalogue   {info.folder}",
         f"music       {', '.join(str(path) for path in info.music)}",
-        f"tracks      {info.tracks_in_index:,} to choose from, {hours:.1f} hours,"
-        f" {len(info.artists):,} artists",
+        f"tracks      {info.tracks_in_index:,} of {info.tracks_in_store:,} to choose from;"
+        f" {hours:.1f} hours, {len(info.artists):,} artists",
         f"genres      {counted(info.genres)}",
         f"evidence    {counted(info.evidence)}",
         f"index       {info.index.space}, {info.index.dimension} numbers a track,"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.analysis import FileStamp
+from catalog.analysis import Failure, FileStamp
 from catalog.emotions import point_from_va
 from catalog.index_file import MANIFEST_FILE
 from catalog.indexing import renew_index
@@ -83,6 +83,19 @@ def test_a_track_is_found_by_id_and_by_path(made: Path) -> None:
         assert by_path.path == by_id.path == track.path
         assert library.track(COUNT + 1) is None
         assert library.find("no such file") is None
+
+
+def test_why_a_track_is_not_there_is_told(folder: Path) -> None:
+    stamp = FileStamp(1, 1)
+    with Store(folder, writable=True) as store, store.batch():
+        track_id = store.put_track(Path("/m/dumb.flac"), stamp, analysis(5000, None))
+        store.put_failure(Failure(Path("/m/bad.flac"), stamp, "is silent", "synthetic"))
+    with Library.open(folder) as library:
+        assert library.find("/m/dumb.flac") is None
+        assert library.why_absent("/m/dumb.flac") == "made up without"
+        assert library.why_absent(str(track_id)) == "made up without"
+        assert library.why_absent("/m/bad.flac") == "the file is silent"
+        assert library.why_absent("/m/unknown.flac") == ""
 
 
 def test_the_explanation_has_shares_that_sum_to_one(made: Path) -> None:
