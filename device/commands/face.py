@@ -1,0 +1,93 @@
+"""``attune face``: what the box sees in a picture."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from device.commands.errors import CommandError
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser("face", help="read faces in pictures")
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    analyse = actions.add_parser(
+        "analyse",
+        help="faces, their expressions and quality",
+        description="Find faces, read seven expressions in each, and pool them by area.",
+        epilog="example: attune face analyse portrait.jpg --json",
+    )
+    analyse.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
+    analyse.add_argument("--json", action="store_true", help="the readings as JSON")
+    analyse.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read the pictures; one object for one picture, a list for several."""
+    results = [analyse(path) for path in args.images]
+    if args.json:
+        print(json.dumps(results if len(results) > 1 else results[0], indent=2))
+        return 0
+    for result in results:
+        _print(result)
+    return 0
+
+
+def analyse(path: Path) -> dict[str, Any]:
+    """Return the faces of a picture and its pooled mood; raises CommandError."""
+    from catalog.emotions import describe
+    from catalog.vocabularies import to_point
+    from device.config import FaceSettings
+    from device.readings import Frame
+    from device.sensing.camera import CameraError, read_picture
+    from device.sensing.face import FaceReader, area_weighted, make_detector
+    from models_tflite.runtime import ModelError
+
+    settings = FaceSettings()
+    try:
+        picture = read_picture(path)
+        view = FaceReader(settings, make_detector(settings)).read(Frame(0, 0.0, picture))
+    except (CameraError, ModelError) as error:
+        raise CommandError(str(error)) from error
+    pooled = area_weighted(view)
+    mood: dict[str, Any] | None = None
+    if pooled is not None:
+        point = to_point("face7", pooled.probabilities)
+        mood = {
+            "probabilities": _named(pooled.probabilities),
+            "confidence": round(pooled.confidence, 3),
+            "valence": round(point.valence, 3),
+            "arousal": round(point.arousal, 3),
+            "label": describe(point),
+        }
+    faces = [
+        {
+            "box": [round(value, 1) for value in (
+                face.box.x_px, face.box.y_px, face.box.width_px, face.box.height_px)],
+            "probabilities": _named(face.probabilities),
+            "quality": round(face.quality, 3),
+        }
+        for face in view.faces
+    ]  # fmt: skip
+    return {"image": str(path), "faces": faces, "mood": mood}
+
+
+def _named(probabilities: Any) -> dict[str, float]:
+    from models_tflite.labels import EXPRESSIONS
+
+    return {
+        name: round(float(share), 4) for name, share in zip(EXPRESSIONS, probabilities, strict=True)
+    }
+
+
+def _print(result: dict[str, Any]) -> None:
+    print(f"{result['image']}: {len(result['faces'])} face(s)")
+    for face in result["faces"]:
+        best = sorted(face["probabilities"].items(), key=lambda item: -item[1])[:3]
+        shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in best)
+        print(f"  at {face['box']}  quality {face['quality']:.2f}  {shares}")
+    if result["mood"]:
+        mood = result["mood"]
+        print(f"  together: {mood['label']} (confidence {mood['confidence']:.2f})")

@@ -1,0 +1,308 @@
+"""Frames from a USB camera, a video file or a still picture; open only while allowed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from device.channels import LatestSlot
+from device.config import CameraSettings
+from device.readings import CameraStatus, Clock, Frame, frozen
+
+Picture = NDArray[np.uint8]
+"""(height, width, 3), blue-green-red."""
+
+BUILTIN = Path(__file__).resolve().parent.parent / "assets" / "astronaut.jpg"
+VIDEO_CLASS = Path("/sys/class/video4linux")
+PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
+FROZEN_S = 3.0
+"""A live sensor has noise: identical pictures for so long mean that it hangs."""
+DARK_LEVEL = 8.0
+"""Mean grey level 0..255 below which a lens is covered or the room is dark."""
+NOT_ALLOWED_POLL_S = 0.1
+
+
+class CameraError(Exception):
+    """A camera or picture cannot be used; the message names it and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraDevice:
+    """A camera that the system offers."""
+
+    name: str
+    path: str
+
+
+class Source(Protocol):
+    """Something that gives pictures; each ``read`` is the newest one."""
+
+    is_live: bool
+    """A live source has noise; the same picture again and again means that it hangs."""
+
+    def read(self) -> Picture: ...
+
+    def close(self) -> None: ...
+
+
+def find_cameras() -> list[CameraDevice]:
+    """Return the cameras that can capture (a webcam's metadata node cannot)."""
+    cameras = []
+    for node in sorted(VIDEO_CLASS.glob("video*"), key=lambda n: int(n.name[5:] or 0)):
+        try:
+            first_of_device = (node / "index").read_text().strip() == "0"
+            name = (node / "name").read_text().strip()
+        except OSError:
+            continue
+        if first_of_device:
+            cameras.append(CameraDevice(name, f"/dev/{node.name}"))
+    return cameras
+
+
+def read_picture(path: Path) -> Picture:
+    """Return the picture in a file; raises CameraError naming it."""
+    try:
+        data = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError as error:
+        raise CameraError(f"{path}: cannot be read: {error.strerror}") from error
+    picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    if picture is None:
+        raise CameraError(f"{path}: is no picture that can be read (JPEG, PNG, WebP, BMP, TIFF)")
+    return np.asarray(picture, np.uint8)
+
+
+def builtin_picture(width_px: int, height_px: int) -> Picture:
+    """Return the built-in portrait as a camera of this size would show it."""
+    return fit(read_picture(BUILTIN), width_px, height_px)
+
+
+def fit(picture: Picture, width_px: int, height_px: int) -> Picture:
+    """Scale a picture into the given size, with bars of its own mean grey."""
+    height, width = picture.shape[:2]
+    scale = min(width_px / width, height_px / height)
+    small = cv2.resize(picture, (round(width * scale), round(height * scale)),
+                       interpolation=cv2.INTER_AREA)  # fmt: skip
+    canvas = np.full((height_px, width_px, 3), int(picture.mean()), np.uint8)
+    top, left = (height_px - small.shape[0]) // 2, (width_px - small.shape[1]) // 2
+    canvas[top : top + small.shape[0], left : left + small.shape[1]] = small
+    return canvas
+
+
+class StillSource:
+    """The same picture again and again."""
+
+    is_live = False
+
+    def __init__(self, path: Path, settings: CameraSettings) -> None:
+        self._picture = fit(read_picture(path), settings.width_px, settings.height_px)
+
+    def read(self) -> Picture:
+        return self._picture.copy()
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class CaptureSource:
+    """A camera (V4L2) or a video file (FFmpeg) through OpenCV."""
+
+    def __init__(self, source: str, settings: CameraSettings) -> None:
+        self._name = source
+        self.is_live = source.isdigit() or source.startswith("/dev/")
+        if self.is_live:
+            index = int(source) if source.isdigit() else source
+            self._capture = cv2.VideoCapture(index, cv2.CAP_V4L2)
+            self._capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+            self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, settings.width_px)
+            self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, settings.height_px)
+            self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        else:
+            self._capture = cv2.VideoCapture(source, cv2.CAP_FFMPEG)
+        if not self._capture.isOpened():
+            self._capture.release()
+            raise CameraError(_why_not(source, self.is_live))
+        self._frame_s = 1 / (self._capture.get(cv2.CAP_PROP_FPS) or 25)
+        self._began = time.monotonic()
+        self._shown = 0
+
+    def read(self) -> Picture:
+        """Return the newest picture; a video keeps its own pace and begins again at its end."""
+        if not self.is_live:
+            self._keep_pace()
+        good, picture = self._capture.read()
+        if not good and not self.is_live:
+            self._capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
+            self._began, self._shown = time.monotonic(), 0
+            good, picture = self._capture.read()
+        if not good:
+            what = "the camera was unplugged" if self.is_live else "the video cannot be read on"
+            raise CameraError(f"{self._name}: {what}")
+        self._shown += 1
+        return np.asarray(picture, np.uint8)
+
+    def _keep_pace(self) -> None:
+        due = int((time.monotonic() - self._began) / self._frame_s)
+        while self._shown < due and self._capture.grab():
+            self._shown += 1
+
+    def close(self) -> None:
+        self._capture.release()
+
+
+def open_source(settings: CameraSettings) -> Source:
+    """Open what ``settings.source`` names; raises CameraError."""
+    source = settings.source
+    if source == "auto":
+        cameras = find_cameras()
+        if not cameras:
+            raise CameraError("no camera found: plug in a USB camera")
+        source = cameras[0].path
+    if source == "builtin":
+        return StillSource(BUILTIN, settings)
+    path = Path(source)
+    if path.suffix.lower() in PICTURES:
+        return StillSource(path, settings)
+    return CaptureSource(source, settings)
+
+
+def _why_not(source: str, is_live: bool) -> str:
+    if not is_live:
+        return f"{source}: is no video that can be read" if Path(source).exists() else (
+            f"{source}: no such file or camera; `attune devices` lists the cameras"
+        )  # fmt: skip
+    path = Path(f"/dev/video{source}" if source.isdigit() else source)
+    if not path.exists():
+        return f"{path}: no such camera; `attune devices` lists those that are there"
+    try:
+        path.open("rb").close()
+    except PermissionError:
+        return f"{path}: no permission: add the user to the group 'video' and log in again"
+    except OSError as error:
+        return f"{path}: cannot be opened: {error.strerror}"
+    return f"{path}: cannot be opened; does another program use it?"
+
+
+class CameraWorker:
+    """Holds the camera open exactly while it may be, and hands on its frames."""
+
+    name = "camera"
+    critical = False
+
+    def __init__(
+        self,
+        settings: CameraSettings,
+        frames: LatestSlot[Frame],
+        status: LatestSlot[CameraStatus],
+        allowed: threading.Event,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._frames = frames
+        self._status = status
+        self._allowed = allowed
+        self._clock = clock
+        self._seq = 0
+        self._opening = 0
+        self.note = ""
+
+    def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
+        """Wait for the permission, capture while it lasts; raises when the camera is lost."""
+        self._tell(False, "")
+        while not stop.is_set():
+            beat()
+            if not self._allowed.wait(NOT_ALLOWED_POLL_S):
+                continue
+            self._opening += 1
+            try:
+                with _Opened(self._settings, self._tell) as source:
+                    self._capture(source, stop, beat)
+            except CameraError as error:
+                self.note = str(error)
+                self._tell(False, str(error))
+                # Not a death: the camera may be plugged in again at any moment.
+                stop.wait(1.0)
+
+    def _capture(self, source: Source, stop: threading.Event, beat: Callable[[], None]) -> None:
+        watch = _Watch(source.is_live)
+        next_at = self._clock()
+        while self._allowed.is_set() and not stop.is_set():
+            beat()
+            picture = source.read()
+            now = self._clock()
+            if not self._allowed.is_set():
+                break
+            self._seq += 1
+            pixels = frozen(self._turned(picture))
+            self._frames.put(Frame(self._seq, now, pixels, self._opening))
+            complaint = watch.look(picture, now)
+            if complaint != self.note:
+                self.note = complaint
+                self._tell(True, complaint)
+            next_at = max(now, next_at + self._settings.frame_interval_s)
+            stop.wait(next_at - now)
+        self._frames.clear()
+
+    def _turned(self, picture: Picture) -> Picture:
+        turns = self._settings.rotate_deg // 90
+        turned = np.rot90(picture, -turns) if turns else picture
+        if self._settings.mirror:
+            turned = turned[:, ::-1]
+        return np.ascontiguousarray(turned)
+
+    def _tell(self, is_open: bool, message: str) -> None:
+        self._status.put(CameraStatus(is_open, self._settings.source, message))
+
+
+class _Opened:
+    """The open device; the indicator goes on before it opens and off after it has closed."""
+
+    def __init__(self, settings: CameraSettings, tell: Callable[[bool, str], None]) -> None:
+        self._settings = settings
+        self._tell = tell
+
+    def __enter__(self) -> Source:
+        self._tell(True, "")
+        try:
+            self._source = open_source(self._settings)
+        except CameraError:
+            self._tell(False, "")
+            raise
+        return self._source
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._source.close()
+        self._tell(False, "")
+
+
+class _Watch:
+    """Notices pictures that tell nothing: frozen ones and black ones."""
+
+    def __init__(self, is_live: bool) -> None:
+        self._is_live = is_live
+        self._last: Picture | None = None
+        self._changed_at: float | None = None
+
+    def look(self, picture: Picture, now: float) -> str:
+        """Return what is wrong with the pictures, or an empty string."""
+        sample = picture[::16, ::16].copy()
+        if self._last is None or not np.array_equal(sample, self._last):
+            self._last, self._changed_at = sample, now
+        if sample.mean() < DARK_LEVEL:
+            return "the picture is black: is the lens covered, is there light?"
+        if self._is_live and self._changed_at is not None and now - self._changed_at > FROZEN_S:
+            return "the picture stands still: unplug the camera and plug it in again"
+        return ""
