@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -43,7 +44,8 @@ _CJK_FILES: tuple[tuple[str, str, dict[str, int]], ...] = (
 _OTHER_FILES = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "FreeSans.ttf")
 """Last resort for scripts that neither the packaged nor the CJK font writes."""
 
-NEEDS_CJK = ("zh", "ko")
+NEEDS_CJK = {"zh": "你感", "ko": "안녕"}
+"""Languages that the packaged font cannot write, and characters that one for them has."""
 LINE_STEP = 1.3
 """Line distance in font sizes: WCAG 2.2 1.4.12 asks layouts to bear 1.5, print uses 1.2."""
 LARGEST_OVERSAMPLED_PX = 36
@@ -76,30 +78,44 @@ def find_fonts(
 ) -> FontFiles:
     """Look for the fonts of ``language``; never raises, see ``message``."""
     own = PACKAGED if packaged is None else packaged
-    found = _installed(tuple(folder.expanduser() for folder in folders))
-    cjk = cjk_bold = None
-    index = 0
-    for name, bold_name, faces in _CJK_FILES:
-        if name in found:
-            cjk, cjk_bold = found[name], found.get(bold_name)
-            index = faces.get(language, 0)
-            break
-    other = next((found[name] for name in _OTHER_FILES if name in found), None)
-    missing = [path.name for path in own.values() if not path.is_file()]
+    found = _installed(tuple(_homes(folders)))
+    cjk, cjk_bold, index = _find_cjk(language, found)
+    other = next((found[n] for n in _OTHER_FILES if n in found and _opens(found[n])), None)
+    broken = [path.name for path in own.values() if not _opens(path)]
     message = ""
-    if missing:
-        message = f"The font {missing[0]} is missing: install Attune again"
+    if broken:
+        message = f"The font {broken[0]} is missing or damaged: install Attune again"
     elif language in NEEDS_CJK and cjk is None:
         message = f"No font for this language: {INSTALL_HINT}"
     return FontFiles(
-        regular=own["regular"] if own["regular"].is_file() else other,
-        bold=own["bold"] if own["bold"].is_file() else other,
+        regular=own["regular"] if own["regular"].name not in broken else other,
+        bold=own["bold"] if own["bold"].name not in broken else other,
         cjk=cjk,
         cjk_bold=cjk_bold,
         cjk_index=index,
         other=other,
         message=message,
     )
+
+
+def _find_cjk(language: str, found: Mapping[str, Path]) -> tuple[Path | None, Path | None, int]:
+    """Return (regular, bold, face in the collection) of the first font for the language."""
+    probe = NEEDS_CJK.get(language, "")
+    for name, bold_name, faces in _CJK_FILES:
+        path = found.get(name)
+        # Droid Sans Fallback, for one, writes Chinese but no Korean.
+        if path is not None and _opens(path) and all(_covers(path, c) for c in probe):
+            bold = found.get(bold_name)
+            usable = bold if bold is not None and _opens(bold) else None
+            return path, usable, faces.get(language, 0)
+    return None, None, 0
+
+
+def _homes(folders: Iterable[Path]) -> Iterator[Path]:
+    for folder in folders:
+        # A system user may have no home: then there are no fonts in it.
+        with contextlib.suppress(RuntimeError):
+            yield folder.expanduser()
 
 
 @lru_cache(maxsize=8)
@@ -113,6 +129,27 @@ def _installed(folders: tuple[Path, ...]) -> dict[str, Path]:
     return found
 
 
+@lru_cache(maxsize=8)
+def _coverage(path: Path | None) -> pygame.freetype.Font:
+    pygame.freetype.init()
+    return pygame.freetype.Font(None if path is None else str(path), 12)
+
+
+@lru_cache(maxsize=8192)
+def _covers(path: Path | None, character: str) -> bool:
+    """SDL_ttf gives metrics of the empty box for what a font lacks; FreeType says so."""
+    return _coverage(path).get_metrics(character)[0] is not None
+
+
+def _opens(path: Path) -> bool:
+    """Return whether the file is there and is a font."""
+    try:
+        _coverage(path)
+    except (OSError, RuntimeError, pygame.error):
+        return False
+    return True
+
+
 class Face(Protocol):
     """One font file at one size."""
 
@@ -123,17 +160,6 @@ class Face(Protocol):
     def draw(
         self, surface: pygame.Surface, text: str, x: int, baseline: int, colour: Colour
     ) -> None: ...
-
-
-@lru_cache(maxsize=8)
-def _coverage(path: Path | None) -> pygame.freetype.Font:
-    return pygame.freetype.Font(None if path is None else str(path), 12)
-
-
-@lru_cache(maxsize=8192)
-def _covers(path: Path | None, character: str) -> bool:
-    """SDL_ttf gives metrics of the empty box for what a font lacks; FreeType says so."""
-    return _coverage(path).get_metrics(character)[0] is not None
 
 
 class PlainFace:
@@ -177,6 +203,8 @@ class CollectionFace:
 
     def __init__(self, path: Path, index: int, size_px: int) -> None:
         self._font = pygame.freetype.Font(str(path), size_px, font_index=index)
+        # Zen Hei carries coarse bitmaps for small sizes beside its outlines.
+        self._font.use_bitmap_strikes = False
 
     def has(self, character: str) -> bool:
         return self._font.get_metrics(character)[0] is not None

@@ -97,7 +97,6 @@ def _live(kit: Kit, state: KioskState, view: ScreenView, area: Area) -> Part:
 
 def _controls(kit: Kit, state: KioskState, view: ScreenView, area: Area) -> list[Part]:
     """One table of the things to press under the music."""
-    gap = kit.px(14)
     plays = state.player.status == "playing"
     liked = state.liked
     strategy = state.strategy
@@ -114,23 +113,7 @@ def _controls(kit: Kit, state: KioskState, view: ScreenView, area: Area) -> list
         ("words", "words", OpenSheet(Sheet.MOOD), "chosen" if state.asks_for_mood else "plain"),
         ("volume", "volume", OpenSheet(Sheet.VOLUME), "plain"),
     ]
-    if kit.portrait:
-        upper, lower = area.rows((92, 76), gap)
-        places = upper.columns([1] * len(main), gap)
-        small = min(lower.h, kit.px(72))
-        last, rest = lower.end(small, gap)
-        first, rest = rest.end(small, gap)
-        ends = (first, last)
-        wide = rest.middle(rest.w, kit.px(66))
-    else:
-        small = min(area.h, kit.px(72))
-        wide, rest = area.left(kit.px(190), gap)
-        wide = wide.middle(wide.w, kit.px(66))
-        last, rest = rest.end(small, gap)
-        first, rest = rest.end(small, gap)
-        ends = (first, last)
-        row = rest.middle(min(rest.w, kit.px(4 * 80 + 3 * 16)), rest.h)
-        places = row.columns([1] * len(main), gap)
+    wide, places, ends = _places(kit, area, len(main))
     parts = [
         pill(view, "strategy", wide, kit.say(f"strategy.{strategy}"), aim,
              symbol=STRATEGY_ICONS[strategy]),
@@ -140,6 +123,27 @@ def _controls(kit: Kit, state: KioskState, view: ScreenView, area: Area) -> list
         square = place.middle(size, size)
         parts.append(round_button(view, name, square, symbol, action, kind=kind))
     return parts
+
+
+def _places(kit: Kit, area: Area, count: int) -> tuple[Area, tuple[Area, ...], tuple[Area, Area]]:
+    """Return the places of the strategy, of ``count`` main controls and of the last two."""
+    gap = kit.px(14)
+    if kit.portrait:
+        upper, lower = area.rows((92, 76), gap)
+        places = upper.columns([1] * count, gap)
+        small = min(lower.h, kit.px(72))
+        last, rest = lower.end(small, gap)
+        first, rest = rest.end(small, gap)
+        wide = rest.middle(rest.w, kit.px(66))
+    else:
+        small = min(area.h, kit.px(72))
+        wide, rest = area.left(kit.px(190), gap)
+        wide = wide.middle(wide.w, kit.px(66))
+        last, rest = rest.end(small, gap)
+        first, rest = rest.end(small, gap)
+        row = rest.middle(min(rest.w, kit.px(4 * 80 + 3 * 16)), rest.h)
+        places = row.columns([1] * count, gap)
+    return wide, places, (first, last)
 
 
 def _progress(kit: Kit, state: KioskState, area: Area) -> Part:

@@ -1,5 +1,6 @@
 """Fonts that may be missing and texts that may be anything."""
 
+import shutil
 from pathlib import Path
 
 import pygame
@@ -44,8 +45,25 @@ def test_folders_that_are_not_there_are_no_fault() -> None:
 def test_a_missing_packaged_font_is_said_and_replaced(tmp_path: Path) -> None:
     gone: dict[Weight, Path] = {"regular": tmp_path / "a.ttf", "bold": tmp_path / "b.ttf"}
     files = find_fonts("en", [tmp_path], gone)
-    assert "a.ttf is missing" in files.message
+    assert "a.ttf is missing or damaged" in files.message
     assert Lettering(files, 20, "bold").width("Hello") > 0
+
+
+def test_a_damaged_font_is_as_good_as_none(tmp_path: Path) -> None:
+    (tmp_path / "NotoSansCJK-Regular.ttc").write_bytes(b"ttcf" + bytes(300))
+    assert "fonts-noto-cjk" in find_fonts("zh", [tmp_path]).message
+    for name in ("a.ttf", "b.ttf"):
+        (tmp_path / name).write_bytes(PACKAGED["bold"].read_bytes()[:2000])
+    damaged: dict[Weight, Path] = {"regular": tmp_path / "a.ttf", "bold": tmp_path / "b.ttf"}
+    files = find_fonts("en", [tmp_path], damaged)
+    assert "damaged" in files.message
+    assert Lettering(files, 20, "regular").width("Hello") > 0
+
+
+def test_a_chinese_font_without_korean_is_no_korean_font(tmp_path: Path) -> None:
+    """A font by a known name but with Latin letters only."""
+    shutil.copy(PACKAGED["regular"], tmp_path / "DroidSansFallback.ttf")
+    assert not find_fonts("ko", [tmp_path]).writes("ko")
 
 
 def test_without_a_font_the_screen_speaks_english_and_says_why(
