@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from typing import Literal
 
@@ -84,7 +85,7 @@ class Screen:
         language: str,
         states: LatestSlot[KioskState],
         commands: BoundedQueue[Command],
-        clock: Clock,
+        clock: Clock = time.monotonic,
     ) -> None:
         self._settings = settings
         self._language = language

@@ -6,7 +6,7 @@ from device.interfaces.screen.buttons import card
 from device.interfaces.screen.frame import around, text
 from device.interfaces.screen.parts import Kit, Scene
 from device.interfaces.screen.scenes.invitation import promises
-from device.interfaces.screen.typesetting import TITLE
+from device.interfaces.screen.typesetting import SMALL, TITLE
 from device.interfaces.screen.view import ScreenView
 from device.readings import Consent, KioskState, Stop
 
@@ -16,7 +16,7 @@ def consent(kit: Kit, state: KioskState, view: ScreenView) -> Scene:
     parts, body = around(kit, state, view, None)
     notice, body = body.base(kit.px(126 if kit.portrait else 52), kit.px(12))
     parts += promises(kit, notice)
-    title, body = body.top(kit.px(84 if kit.portrait else 52), kit.px(12))
+    title, body = body.top(kit.px(70 if kit.portrait else 46), kit.px(6))
     question = kit.say("consent.title")
     parts.append(text("title", title, question, TITLE, lines=2))
     choices = [
@@ -25,6 +25,11 @@ def consent(kit: Kit, state: KioskState, view: ScreenView) -> Scene:
     ]
     if state.camera_allowed:
         choices.insert(0, ("full", "camera", Consent(source="screen", camera=True)))
+        if state.sensor.connected:
+            # The sensor is an answer too, so the question says it.
+            hint, body = body.top(kit.px(28), kit.px(10))
+            key, voice = ("holding", "accent") if state.finger_on else ("finger", "soft")
+            parts.append(text("finger", hint, kit.say(f"consent.{key}"), SMALL, voice, lines=2))
     else:
         barred, body = body.top(kit.px(30), kit.px(6))
         parts.append(text("barred", barred, kit.say("consent.camera_barred"), voice="soft"))

@@ -1,5 +1,6 @@
 """The table of parts: nothing overlaps, nothing is too small, everything can be touched."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,17 @@ from device.interfaces.screen.area import Area
 from device.interfaces.screen.canvas import compose, hit
 from device.interfaces.screen.parts import kit_for
 from device.interfaces.screen.wording import LANGUAGES
-from device.readings import Command, Consent, KioskState, PickMood, SayMood, SetVolume, Start, Stop
+from device.readings import (
+    Command,
+    Consent,
+    KioskState,
+    PickMood,
+    SayMood,
+    SensorStatus,
+    SetVolume,
+    Start,
+    Stop,
+)
 from tests.fakes.kiosk_states import BARRED, CONSENT, IDLE, PLAYING
 from tests.fakes.screens import SIZES, moments, view
 
@@ -106,6 +117,14 @@ def test_chips_send_words_that_the_analyser_knows(language: str) -> None:
 
 def all_text(state: KioskState, **opened: Any) -> str:
     return " ".join(str(part.content) for part in compose(state, view(**opened)).parts)
+
+
+def test_the_question_says_that_the_finger_answers_too() -> None:
+    assert "also means: camera and finger" in all_text(CONSENT)
+    assert "Keep holding for yes" in all_text(replace(CONSENT, finger_on=True))
+    no_sensor = replace(CONSENT, sensor=SensorStatus(False, "", ""))
+    assert "also means" not in all_text(no_sensor)
+    assert "also means" not in all_text(BARRED)
 
 
 def test_the_invitation_promises_privacy() -> None:
