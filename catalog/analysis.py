@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from catalog.emotions import CODES, EmotionPoint
+from catalog.emotions import CODES, EmotionPoint, blend
 
 POINT_LENGTH = len(CODES) + 3
 """A point on disk: 21 emotions, then valence, arousal, dominance, as little-endian float32."""
@@ -101,3 +103,15 @@ def unpack_point(blob: bytes) -> EmotionPoint:
     emotions = values[: len(CODES)]  # A view of bytes: read-only already.
     valence, arousal, dominance = (float(value) for value in values[len(CODES) :])
     return EmotionPoint(emotions, valence, arousal, dominance)
+
+
+def fuse(parts: Sequence[EvidencePart]) -> tuple[EmotionPoint | None, float]:
+    """Return the mean of the parts by trust times confidence, and how sure all are together.
+
+    The confidences add up as independent voices: the doubt left is the product of the doubts.
+    """
+    shares = [part.weight * part.confidence for part in parts]
+    if not any(share > 0 for share in shares):
+        return None, 0.0
+    doubt = math.prod(1 - min(1.0, share) for share in shares)
+    return blend([part.point for part in parts], shares), 1 - doubt

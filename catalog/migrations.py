@@ -38,6 +38,8 @@ MIGRATIONS: tuple[str, ...] = (
         reason TEXT NOT NULL, fingerprint TEXT NOT NULL, failed_at REAL NOT NULL
     ) STRICT, WITHOUT ROWID;
     """,
+    # Evidence from tables outside the files: it stays when a file is analysed again.
+    "ALTER TABLE evidence ADD COLUMN imported INTEGER NOT NULL DEFAULT 0;",
 )
 
 

@@ -9,10 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-import time
-import uuid
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,8 +24,6 @@ from catalog.analysis import (
     Failure,
     FileStamp,
     KnownFile,
-    TrackAnalysis,
-    pack_point,
     unpack_point,
 )
 from catalog.migrations import migrate
@@ -44,22 +39,6 @@ _TRACK_COLUMNS = (
     " t.integrated_loudness_lufs, t.true_peak_dbtp, t.lead_silence_s, t.tail_silence_s"
 )
 _ONE_FILE = "JOIN files AS f ON f.path = (SELECT min(path) FROM files WHERE track_id = t.track_id)"
-_WRITTEN_COLUMNS = (
-    "digest", "size", "sidecar", "named_after", "title", "artist", "album", "genre", "language",
-    "duration_s", "integrated_loudness_lufs", "true_peak_dbtp", "lead_silence_s",
-    "tail_silence_s", "fingerprint", "point", "confidence", "no_evidence",
-)  # fmt: skip
-_PUT_TRACK = (
-    f"INSERT INTO tracks ({', '.join(_WRITTEN_COLUMNS)})"  # noqa: S608
-    f" VALUES ({', '.join('?' * len(_WRITTEN_COLUMNS))}) ON CONFLICT (digest) DO UPDATE SET "
-    + ", ".join(f"{column} = excluded.{column}" for column in _WRITTEN_COLUMNS[1:])
-    + " RETURNING track_id"
-)
-
-
-def naming(path: Path) -> str:
-    """Return the part of a path that names an untagged track: its folder and its stem."""
-    return f"{path.parent.name}/{path.stem}"
 
 
 def _track(row: Sequence[Any]) -> Track:
@@ -72,19 +51,21 @@ def _track(row: Sequence[Any]) -> Track:
 
 
 class Store:
-    """The SQLite file of a catalogue; may be read from several threads (one lock)."""
+    """The SQLite file of a catalogue, to read; may be used from several threads (one lock)."""
 
-    def __init__(self, folder: Path, *, writable: bool = False) -> None:
-        """Open the store in ``folder``; a writable one is created or migrated.
+    def __init__(self, folder: Path) -> None:
+        """Open the store in ``folder``.
 
         Raises:
-            CatalogError: it is missing, damaged or from a newer version.
+            CatalogError: it is missing, damaged, or of another version.
         """
         self.path = folder / STORE_FILE
         self._lock = threading.RLock()
         try:
-            self._base = self._connect(writable)
-            self.catalogue_id = self._identify(writable)
+            self._base = self._connect()
+            (self.catalogue_id,) = self._base.execute(
+                "SELECT value FROM meta WHERE key = 'catalogue_id'"
+            ).fetchone()
         except (OSError, sqlite3.Error) as error:
             raise CatalogError(f"{self.path}: cannot be opened: {error}") from error
 
@@ -246,117 +227,9 @@ class Store:
         rows = self._all("SELECT value FROM meta WHERE key = 'roots'")
         return [Path(one) for one in json.loads(rows[0][0])] if rows else []
 
-    # --- writing ------------------------------------------------------------------------
-
-    @contextmanager
-    def batch(self) -> Iterator[None]:
-        """Group writes: all of them are kept, or none.
-
-        Raises:
-            CatalogError: the disk is full or the file cannot be written.
-        """
-        with self._lock:
-            try:
-                self._base.execute("BEGIN IMMEDIATE")
-                try:
-                    yield
-                    self._base.execute("COMMIT")
-                except BaseException:
-                    if self._base.in_transaction:
-                        self._base.execute("ROLLBACK")
-                    raise
-            except sqlite3.Error as error:
-                hint = "free some space and run the build again; " if _is_full(error) else ""
-                raise CatalogError(
-                    f"{self.path}: cannot be written: {error}; {hint}what was stored before is kept"
-                ) from error
-
-    def put_track(self, path: Path, stamp: FileStamp, analysis: TrackAnalysis) -> int:
-        """Store a content with its evidence, and the file that holds it; returns the id."""
-        point = None if analysis.point is None else pack_point(analysis.point)
-        (track_id,) = self._base.execute(
-            _PUT_TRACK,
-            (
-                analysis.digest, stamp.size, stamp.sidecar, analysis.named_after,
-                analysis.title, analysis.artist, analysis.album, analysis.genre,
-                analysis.language, analysis.duration_s,
-                analysis.integrated_loudness_lufs, analysis.true_peak_dbtp,
-                analysis.lead_silence_s, analysis.tail_silence_s, analysis.fingerprint,
-                point, analysis.confidence, analysis.no_evidence,
-            ),
-        ).fetchone()  # fmt: skip
-        self._base.execute("DELETE FROM evidence WHERE track_id = ?", (track_id,))
-        self._base.executemany(
-            "INSERT INTO evidence (track_id, source, weight, confidence, vector, detail)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (track_id, part.source, part.weight, part.confidence,
-                 pack_point(part.point), part.detail)
-                for part in analysis.evidence
-            ],
-        )  # fmt: skip
-        self._put_file(path, stamp, track_id)
-        return int(track_id)
-
-    def put_known(self, path: Path, stamp: FileStamp, digest: bytes, fingerprint: str) -> bool:
-        """Note that ``path`` holds a content analysed before.
-
-        Returns False when there is none such: never seen, seen by an older analysis, or what
-        the path adds to it (lyrics beside it, a name in place of tags) is different now.
-        """
-        row = self._base.execute(
-            "SELECT track_id FROM tracks WHERE digest = ? AND fingerprint = ? AND sidecar = ?"
-            " AND named_after IN ('', ?)",
-            (digest, fingerprint, stamp.sidecar, naming(path)),
-        ).fetchone()
-        if row is None:
-            return False
-        self._put_file(path, stamp, row[0])
-        return True
-
-    def put_roots(self, roots: Sequence[Path]) -> None:
-        """Remember the folders for the next build."""
-        self._base.execute(
-            "INSERT OR REPLACE INTO meta (key, value) VALUES ('roots', ?)",
-            (json.dumps([str(root) for root in roots]),),
-        )
-
-    def put_failure(self, failure: Failure) -> None:
-        """Record why a file is not in the catalogue; a track it was before loses the file."""
-        path, stamp = str(failure.path), failure.stamp
-        self._base.execute("DELETE FROM files WHERE path = ?", (path,))
-        self._base.execute(
-            "INSERT OR REPLACE INTO failures"
-            " (path, size, mtime_ns, sidecar, reason, fingerprint, failed_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (path, stamp.size, stamp.mtime_ns, stamp.sidecar, failure.reason,
-             failure.fingerprint, time.time()),
-        )  # fmt: skip
-
-    def forget_paths(self, paths: Collection[str]) -> None:
-        """Drop files that are gone; their contents stay in case they come back."""
-        rows = [(path,) for path in paths]
-        self._base.executemany("DELETE FROM files WHERE path = ?", rows)
-        self._base.executemany("DELETE FROM failures WHERE path = ?", rows)
-
-    def _put_file(self, path: Path, stamp: FileStamp, track_id: int) -> None:
-        self._base.execute(
-            "INSERT OR REPLACE INTO files (path, track_id, size, mtime_ns, sidecar)"
-            " VALUES (?, ?, ?, ?, ?)",
-            (str(path), track_id, stamp.size, stamp.mtime_ns, stamp.sidecar),
-        )
-        self._base.execute("DELETE FROM failures WHERE path = ?", (str(path),))
-
     # --- the connection -----------------------------------------------------------------
 
-    def _connect(self, writable: bool) -> sqlite3.Connection:
-        if writable:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            base = self._open(f"{self.path.resolve().as_uri()}?mode=rwc")
-            base.execute("PRAGMA journal_mode = WAL")
-            base.execute("PRAGMA synchronous = NORMAL")
-            base.execute("PRAGMA foreign_keys = ON")
-            return base
+    def _connect(self) -> sqlite3.Connection:
         address = f"{self.path.resolve().as_uri()}?mode=ro"
         try:
             base = self._open(address)
@@ -368,6 +241,7 @@ class Store:
             if wal.exists() and wal.stat().st_size > 0:
                 raise
             base = self._open(f"{address}&immutable=1")
+        migrate(base, writable=False)
         return base
 
     def _open(self, address: str) -> sqlite3.Connection:
@@ -375,22 +249,9 @@ class Store:
             address, uri=True, timeout=5.0, isolation_level=None, check_same_thread=False
         )
 
-    def _identify(self, writable: bool) -> str:
-        migrate(self._base, writable=writable)
-        if writable:
-            self._base.execute(
-                "INSERT OR IGNORE INTO meta (key, value) VALUES ('catalogue_id', ?)",
-                (uuid.uuid4().hex,),
-            )
-        return str(self._all("SELECT value FROM meta WHERE key = 'catalogue_id'")[0][0])
-
     def _all(self, statement: str, values: Sequence[object] = ()) -> list[Any]:
         try:
             with self._lock:
                 return self._base.execute(statement, values).fetchall()
         except sqlite3.Error as error:
             raise CatalogError(f"{self.path}: cannot be read: {error}") from error
-
-
-def _is_full(error: sqlite3.Error) -> bool:
-    return getattr(error, "sqlite_errorname", "") in {"SQLITE_FULL", "SQLITE_IOERR_WRITE"}

@@ -9,7 +9,7 @@ from catalog.analysis import TrackAnalysis
 from catalog.builder.evidence import EvidenceFinder
 from catalog.builder.loudness import SoundError, measure
 from catalog.builder.tags import read_tags
-from catalog.store import naming
+from catalog.store_writer import naming
 
 _READ_BYTES = 1 << 20
 

@@ -19,7 +19,7 @@ from catalog.builder.scan import FoundFile, Scan, scan
 from catalog.builder.wire import Job, Outcome
 from catalog.builder.workers import WorkerPool, WorkerSetup
 from catalog.indexing import renew_index
-from catalog.store import Store
+from catalog.store_writer import StoreWriter
 
 LOCK_FILE = ".build.lock"
 
@@ -72,7 +72,7 @@ def build(folders: Sequence[Path], folder: Path, options: BuildOptions) -> Build
     """
     began = time.monotonic()
     given = [_checked(one) for one in folders]
-    with _alone(folder), Store(folder, writable=True) as store:
+    with _alone(folder), StoreWriter(folder) as store:
         report = BuildReport()
         try:
             _Build(store, _roots(store, given, options), options, report).run()
@@ -90,7 +90,7 @@ class _Build:
     """One run over the folders."""
 
     def __init__(
-        self, store: Store, roots: Sequence[Path], options: BuildOptions, report: BuildReport
+        self, store: StoreWriter, roots: Sequence[Path], options: BuildOptions, report: BuildReport
     ) -> None:
         self._store = store
         self._roots = roots
@@ -196,7 +196,7 @@ class _Build:
         self._report.removed = len(files.keys() & set(gone))
 
 
-def _roots(store: Store, given: Sequence[Path], options: BuildOptions) -> list[Path]:
+def _roots(store: StoreWriter, given: Sequence[Path], options: BuildOptions) -> list[Path]:
     """Return the folders to visit and remember them for builds without any."""
     before = store.roots()
     if not given and not before:

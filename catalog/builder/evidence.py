@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from catalog.analysis import CatalogError, EvidencePart
+from catalog.analysis import CatalogError, EvidencePart, fuse
 from catalog.builder.tags import Tags
-from catalog.emotions import EmotionPoint, blend
+from catalog.emotions import EmotionPoint
 from catalog.words import WordMood, read_mood, read_track
 
 if TYPE_CHECKING:
@@ -134,15 +132,3 @@ def _part(source: str, found: WordMood) -> EvidencePart | None:
 
 def _nothing(sound_problem: str) -> str:
     return f"no words about a mood in its tags, and {sound_problem or 'its sound says nothing'}"
-
-
-def fuse(parts: Sequence[EvidencePart]) -> tuple[EmotionPoint | None, float]:
-    """Return the mean of the parts by trust times confidence, and how sure all are together.
-
-    The confidences add up as independent voices: the doubt left is the product of the doubts.
-    """
-    shares = [part.weight * part.confidence for part in parts]
-    if not any(share > 0 for share in shares):
-        return None, 0.0
-    doubt = math.prod(1 - min(1.0, share) for share in shares)
-    return blend([part.point for part in parts], shares), 1 - doubt

@@ -21,7 +21,7 @@ from catalog.builder.wire import Job
 from catalog.builder.workers import WorkerPool, WorkerSetup
 from catalog.index_file import MANIFEST_FILE, read_manifest
 from catalog.library import Library
-from catalog.store import Store
+from catalog.store_writer import StoreWriter
 from tests.fakes.tagged_sounds import write_tone
 
 ROOT = Path(__file__).parents[2]
@@ -203,16 +203,16 @@ def test_an_interrupted_build_goes_on_where_it_was(
 ) -> None:
     monkeypatch.setattr(building, "_BATCH_TRACKS", 1)
     kept: list[int] = []
-    real = Store.put_track
+    real = StoreWriter.put_track
 
-    def interrupt(self: Store, *arguments: object) -> int:
+    def interrupt(self: StoreWriter, *arguments: object) -> int:
         if kept:
             raise KeyboardInterrupt
         kept.append(real(self, *arguments))  # type: ignore[arg-type]
         return kept[0]
 
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "put_track", interrupt)
+        patch.setattr(StoreWriter, "put_track", interrupt)
         report = build([music], catalogue, ONE)
     assert report.interrupted
     assert not (catalogue / MANIFEST_FILE).exists()

@@ -14,7 +14,8 @@ from catalog.index_file import MANIFEST_FILE
 from catalog.indexing import renew_index
 from catalog.library import CatalogError, Library
 from catalog.space import distance
-from catalog.store import STORE_FILE, Store
+from catalog.store import STORE_FILE
+from catalog.store_writer import StoreWriter
 from tests.fakes.synthetic_library import analysis, make_library, make_points
 from tests.fakes.tagged_sounds import write_tone
 
@@ -35,7 +36,7 @@ def folder(tmp_path: Path, made: Path) -> Path:
 
 def add(folder: Path, path: Path, number: int) -> int:
     point = make_points(number + 1, seed=9)[number]
-    with Store(folder, writable=True) as store:
+    with StoreWriter(folder) as store:
         with store.batch():
             track_id = store.put_track(path, FileStamp(1, number), analysis(number, point))
         renew_index(store, folder)
@@ -66,7 +67,7 @@ def test_exclusions_and_genre_are_kept_to(made: Path) -> None:
 def test_tracks_whose_files_went_away_are_stepped_over(folder: Path) -> None:
     with Library.open(folder) as library:
         best = library.nearest(TENSE, 8)
-        with Store(folder, writable=True) as store, store.batch():
+        with StoreWriter(folder) as store, store.batch():
             store.forget_paths([str(one.track.path) for one in best[:6]])
         assert [one.track.track_id for one in library.nearest(TENSE, 2)] == [
             one.track.track_id for one in best[6:]
@@ -87,7 +88,7 @@ def test_a_track_is_found_by_id_and_by_path(made: Path) -> None:
 
 def test_why_a_track_is_not_there_is_told(folder: Path) -> None:
     stamp = FileStamp(1, 1)
-    with Store(folder, writable=True) as store, store.batch():
+    with StoreWriter(folder) as store, store.batch():
         track_id = store.put_track(Path("/m/dumb.flac"), stamp, analysis(5000, None))
         store.put_failure(Failure(Path("/m/bad.flac"), stamp, "is silent", "synthetic"))
     with Library.open(folder) as library:

@@ -15,16 +15,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog import migrations
-from catalog.analysis import CatalogError, Failure, FileStamp, pack_point, unpack_point
+from catalog.analysis import (
+    CatalogError,
+    EvidencePart,
+    Failure,
+    FileStamp,
+    pack_point,
+    unpack_point,
+)
 from catalog.emotions import make_point
+from catalog.space import distance
 from catalog.store import STORE_FILE, Store
+from catalog.store_writer import StoreWriter
 from tests.fakes.synthetic_library import analysis, make_points
 
 POINTS = make_points(8, seed=3)
 STAMP = FileStamp(1234, 5678, "song.lrc:1:2")
 
 
-def put(store: Store, path: str, number: int, **changes: object) -> int:
+def put(store: StoreWriter, path: str, number: int, **changes: object) -> int:
     with store.batch():
         found = analysis(number, POINTS[number], **changes)
         return store.put_track(Path(path), STAMP, found)
@@ -43,7 +52,7 @@ def test_a_point_survives_packing(weights: list[float], vad: tuple[float, ...]) 
 
 
 def test_a_track_comes_back_as_it_was_stored(tmp_path: Path) -> None:
-    with Store(tmp_path, writable=True) as store:
+    with StoreWriter(tmp_path) as store:
         track_id = put(store, "/m/Größe 音.flac", 1, integrated_loudness_lufs=None)
         track = store.track(track_id)
         assert track is not None
@@ -56,7 +65,7 @@ def test_a_track_comes_back_as_it_was_stored(tmp_path: Path) -> None:
 
 
 def test_one_content_in_two_files_is_one_track(tmp_path: Path) -> None:
-    with Store(tmp_path, writable=True) as store:
+    with StoreWriter(tmp_path) as store:
         first, second = put(store, "/m/b.flac", 1), put(store, "/m/a.flac", 1)
         assert first == second
         assert [track.path for track in store.tracks()] == [Path("/m/a.flac")]
@@ -66,7 +75,7 @@ def test_one_content_in_two_files_is_one_track(tmp_path: Path) -> None:
 
 
 def test_a_content_whose_file_went_away_is_known_when_it_returns(tmp_path: Path) -> None:
-    with Store(tmp_path, writable=True) as store:
+    with StoreWriter(tmp_path) as store:
         track_id = put(store, "/m/a.flac", 2)
         with store.batch():
             store.forget_paths(["/m/a.flac"])
@@ -82,7 +91,7 @@ def test_a_content_whose_file_went_away_is_known_when_it_returns(tmp_path: Path)
 
 
 def test_a_title_made_of_the_path_does_not_follow_to_another_name(tmp_path: Path) -> None:
-    with Store(tmp_path, writable=True) as store:
+    with StoreWriter(tmp_path) as store:
         put(store, "/m/one.flac", 2, named_after="m/one")
         digest = (2).to_bytes(20, "big")
         with store.batch():
@@ -91,7 +100,7 @@ def test_a_title_made_of_the_path_does_not_follow_to_another_name(tmp_path: Path
 
 
 def test_a_failure_takes_the_file_from_its_track_and_goes_when_it_works(tmp_path: Path) -> None:
-    with Store(tmp_path, writable=True) as store:
+    with StoreWriter(tmp_path) as store:
         put(store, "/m/a.flac", 1)
         with store.batch():
             store.put_failure(Failure(Path("/m/a.flac"), STAMP, "is silent", "synthetic"))
@@ -102,7 +111,7 @@ def test_a_failure_takes_the_file_from_its_track_and_goes_when_it_works(tmp_path
 
 
 def test_a_track_without_evidence_is_counted_and_not_offered(tmp_path: Path) -> None:
-    with Store(tmp_path, writable=True) as store:
+    with StoreWriter(tmp_path) as store:
         with store.batch():
             store.put_track(Path("/m/a.flac"), STAMP, analysis(1, None))
         assert not list(store.tracks())
@@ -111,7 +120,7 @@ def test_a_track_without_evidence_is_counted_and_not_offered(tmp_path: Path) -> 
 
 
 def test_a_batch_that_fails_leaves_nothing(tmp_path: Path) -> None:
-    with Store(tmp_path, writable=True) as store:
+    with StoreWriter(tmp_path) as store:
         put(store, "/m/a.flac", 1)
         with pytest.raises(ZeroDivisionError), store.batch():
             store.put_track(Path("/m/b.flac"), STAMP, analysis(2, POINTS[2]))
@@ -120,7 +129,7 @@ def test_a_batch_that_fails_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_named_and_what_was_stored_stays(tmp_path: Path) -> None:
-    with Store(tmp_path, writable=True) as store:
+    with StoreWriter(tmp_path) as store:
         put(store, "/m/a.flac", 1)
         store._base.execute("PRAGMA max_page_count = 1")  # SQLite's own way to be full.
         with pytest.raises(CatalogError, match=r"full.*free some space.*is kept"), store.batch():
@@ -131,8 +140,26 @@ def test_a_full_disk_is_named_and_what_was_stored_stays(tmp_path: Path) -> None:
         assert set(store.known_files()) == {"/m/a.flac"}
 
 
+def test_imported_evidence_is_fused_in_and_outlives_a_new_analysis(tmp_path: Path) -> None:
+    with StoreWriter(tmp_path) as store:
+        track_id = put(store, "/m/a.flac", 1)
+        before = store.track(track_id)
+        part = EvidencePart("label", 1.0, 0.9, POINTS[5], "a table")
+        with store.batch():
+            store.put_imported(track_id, part)
+        after = store.track(track_id)
+        put(store, "/m/a.flac", 1)
+        again = store.track(track_id)
+        assert before is not None
+        assert after is not None
+        assert again is not None
+        assert [one.source for one in store.evidence(track_id)] == ["label", "sound"]
+        assert distance(after.point, POINTS[5]) < distance(before.point, POINTS[5])
+        assert distance(again.point, after.point) < 1e-6
+
+
 def test_two_threads_may_read(tmp_path: Path) -> None:
-    with Store(tmp_path, writable=True) as store:
+    with StoreWriter(tmp_path) as store:
         track_id = put(store, "/m/a.flac", 1)
         seen: list[object] = []
         other = threading.Thread(target=lambda: seen.append(store.path_of(track_id)))
@@ -142,7 +169,7 @@ def test_two_threads_may_read(tmp_path: Path) -> None:
 
 
 def test_a_reader_sees_what_a_builder_adds(tmp_path: Path) -> None:
-    with Store(tmp_path, writable=True) as builder:
+    with StoreWriter(tmp_path) as builder:
         put(builder, "/m/a.flac", 1)
         with Store(tmp_path) as reader:
             assert len(list(reader.tracks())) == 1
@@ -162,26 +189,26 @@ def test_a_file_that_is_no_store_is_refused(tmp_path: Path, content: bytes, says
 
 
 def test_a_store_from_a_newer_version_is_refused(tmp_path: Path) -> None:
-    with Store(tmp_path, writable=True):
+    with StoreWriter(tmp_path):
         pass
     base = sqlite3.connect(tmp_path / STORE_FILE)
     base.execute("PRAGMA user_version = 99")
     base.close()
-    for writable in (False, True):
+    for opened in (Store, StoreWriter):
         with pytest.raises(CatalogError, match="newer Attune"):
-            Store(tmp_path, writable=writable)
+            opened(tmp_path)
 
 
 def test_an_older_store_is_migrated_step_by_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Store(tmp_path, writable=True) as store:
+    with StoreWriter(tmp_path) as store:
         put(store, "/m/a.flac", 1)
     added = "ALTER TABLE tracks ADD COLUMN loved INTEGER NOT NULL DEFAULT 0;"
     monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, added))
     with pytest.raises(CatalogError, match="run `attune catalog build`"):
         Store(tmp_path)
-    with Store(tmp_path, writable=True) as store:
+    with StoreWriter(tmp_path) as store:
         assert len(list(store.tracks())) == 1
         assert store._all("SELECT loved FROM tracks") == [(0,)]
     with Store(tmp_path):
@@ -191,13 +218,13 @@ def test_an_older_store_is_migrated_step_by_step(
 def test_a_migration_that_fails_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Store(tmp_path, writable=True):
+    with StoreWriter(tmp_path):
         pass
     broken = "CREATE TABLE half (x INTEGER) STRICT; CREATE TABLE meta (x INTEGER);"
     with monkeypatch.context() as patch:
         patch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, broken))
         with pytest.raises(CatalogError, match="already exists"):
-            Store(tmp_path, writable=True)
+            StoreWriter(tmp_path)
     with Store(tmp_path) as store:
         assert not store._all("SELECT 1 FROM sqlite_schema WHERE name = 'half'")
 
@@ -205,7 +232,7 @@ def test_a_migration_that_fails_changes_nothing(
 def test_a_store_in_a_read_only_folder_can_be_read() -> None:
     folder = Path(tempfile.mkdtemp(prefix="attune-store-"))
     try:
-        with Store(folder, writable=True) as store:
+        with StoreWriter(folder) as store:
             put(store, "/m/a.flac", 1)
         (folder / STORE_FILE).chmod(0o444)
         folder.chmod(0o555)

@@ -12,6 +12,7 @@ from catalog.analysis import EvidencePart, FileStamp, TrackAnalysis
 from catalog.emotions import ANCHORS_VAD, CODES, EmotionPoint
 from catalog.indexing import renew_index
 from catalog.store import Store
+from catalog.store_writer import StoreWriter
 
 GENRES = ("classical", "electronic", "pop", "rock")
 CLUSTERS = 60
@@ -35,7 +36,7 @@ def make_points(count: int, seed: int = 0) -> list[EmotionPoint]:
 
 def make_library(folder: Path, count: int, seed: int = 0) -> Path:
     """Write a catalogue of ``count`` tracks into ``folder`` and return it."""
-    with Store(folder, writable=True) as store:
+    with StoreWriter(folder) as store:
         with store.batch():
             for number, point in enumerate(make_points(count, seed)):
                 path = Path(f"/music/artist {number % 997}/track {number}.flac")
