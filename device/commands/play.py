@@ -1,109 +1,174 @@
-"""``attune play``: hands-on sound, through the same engine as the kiosk."""
+"""``attune play``: files to the loudspeaker by the kiosk's own player, by hand."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from catalog.emotions import neutral_point
-from catalog.track import Track
-from device.channels import BoundedQueue, LatestSlot
 from device.commands.errors import CommandError
-from device.playback import messages as m
-from device.readings import PlayerState
+
+if TYPE_CHECKING:
+    from catalog.track import Track
+    from device.playback.messages import PlayerEvent
+    from device.readings import PlayerState
+
+FADE_S = 0.4
+LONGEST_CROSSFADE_S = 15.0
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser(
         "play",
-        help="play music files, crossfaded",
-        description="Play files one after the other through the kiosk's sound engine.",
-        epilog="example: attune play --output null --crossfade 2 a.flac b.mp3",
+        help="play music files",
+        description="Play files one after the other through the kiosk's player, at equal loudness.",
+        epilog="example: attune play --output null --crossfade 2 one.flac two.mp3"
+        "    (outputs: attune devices). Ctrl-C fades out and ends.",
     )
-    parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
-    parser.add_argument("--output", default="auto", help="auto, a card's name, null or a .wav path")
-    parser.add_argument("--volume", type=float, default=70.0, metavar="PERCENT")
-    parser.add_argument("--crossfade", type=float, default=4.0, metavar="S")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="music file")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="kiosk.toml to use")
+    parser.add_argument(
+        "--output", metavar="NAME", help="auto, a name of `attune devices`, null or a .wav file"
+    )
+    parser.add_argument("--volume", type=float, metavar="PERCENT", help="0..100")
+    parser.add_argument("--crossfade", type=float, metavar="SECONDS", help="0..15; 0 is gapless")
+    parser.add_argument(
+        "--as-is", action="store_true", help="do not measure the files and level their loudness"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Play the files; exit code 1 when one of them could not be played."""
-    from device.commands.run import validated
-    from device.config import PlaybackSettings
-    from device.playback.player import PlayerWorker
-
-    missing = [str(path) for path in args.files if not path.is_file()]
+    """Play all files; 1 when one of them could not be played."""
+    missing = [str(path) for path in args.files if not path.exists()]
     if missing:
         raise CommandError(f"no such file: {', '.join(missing)}")
-    settings = validated(
-        PlaybackSettings,
-        output=args.output, volume_percent=args.volume, crossfade_s=args.crossfade,
+    settings = _settings(args)
+    tracks = [_track(number, path, args.as_is) for number, path in enumerate(args.files, 1)]
+    failures = Playing(settings, tracks).play()
+    for failure in failures:
+        print(f"attune: {failure}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _settings(args: argparse.Namespace) -> Any:
+    from device.commands.run import load_settings
+
+    for name, value, highest in (
+        ("--volume", args.volume, 100.0),
+        ("--crossfade", args.crossfade, LONGEST_CROSSFADE_S),
+    ):
+        if value is not None and not 0 <= value <= highest:
+            raise CommandError(f"{name} must be 0..{highest:g}, not {value:g}", exit_code=2)
+    given = {
+        "output": args.output,
+        "volume_percent": args.volume,
+        "crossfade_s": args.crossfade,
+    }
+    changes = {key: value for key, value in given.items() if value is not None}
+    return load_settings(args.config).playback.model_copy(update=changes)
+
+
+def _track(number: int, path: Path, as_is: bool) -> Track:
+    """Return the file as a track, measured like the catalogue does it."""
+    from catalog.builder.loudness import SoundError, measure
+    from catalog.emotions import neutral_point
+    from catalog.track import Track
+
+    track = Track(
+        number, path, path.stem, "", "", "", 0.0, neutral_point()
     )  # fmt: skip
-    orders: BoundedQueue[m.PlayerOrder] = BoundedQueue(16, drop="oldest")
-    states: LatestSlot[PlayerState] = LatestSlot()
-    events: BoundedQueue[m.PlayerEvent] = BoundedQueue(256, drop="oldest")
-    stop = threading.Event()
-    worker = PlayerWorker(settings, orders, states, events)
-    thread = threading.Thread(target=worker.run, args=(stop, lambda: None), daemon=True)
-    thread.start()
+    if as_is:
+        return track
     try:
-        return _play_all(
-            [_track(n, path) for n, path in enumerate(args.files)], orders, states, events
+        found = measure(path)
+    except SoundError:
+        return track  # The player says what is wrong with it.
+    from dataclasses import replace
+
+    return replace(
+        track,
+        duration_s=found.duration_s,
+        integrated_loudness_lufs=found.integrated_loudness_lufs,
+        true_peak_dbtp=found.true_peak_dbtp,
+        lead_silence_s=found.lead_silence_s,
+        tail_silence_s=found.tail_silence_s,
+    )
+
+
+class Playing:
+    """Plays a list to its end and shows where it is."""
+
+    def __init__(self, settings: Any, tracks: list[Track]) -> None:
+        from device.channels import BoundedQueue, LatestSlot
+        from device.playback.messages import PlayerOrder
+        from device.playback.player import PlayerWorker
+
+        self._tracks = tracks
+        self._orders: BoundedQueue[PlayerOrder] = BoundedQueue(16, drop="oldest")
+        self._states: LatestSlot[PlayerState] = LatestSlot()
+        self._events: BoundedQueue[PlayerEvent] = BoundedQueue(64, drop="oldest")
+        self._worker = PlayerWorker(
+            settings, self._orders, self._states, self._events, time.monotonic
         )
-    finally:
-        stop.set()
-        thread.join(3)
+        self._failures: list[str] = []
+        self._in_a_row = 0
+        self._ended = 0
 
+    def play(self) -> list[str]:
+        """Play; return what went wrong, one line per file."""
+        from device.playback.messages import PlayNow, StopPlayback
 
-def _play_all(
-    tracks: list[Track],
-    orders: BoundedQueue[m.PlayerOrder],
-    states: LatestSlot[PlayerState],
-    events: BoundedQueue[m.PlayerEvent],
-) -> int:
-    waiting = list(tracks)
-    orders.put(m.PlayNow(waiting.pop(0)))
-    ended = failed = 0
-    while ended < len(tracks):
-        event = events.get(0.2)
-        if isinstance(event, m.TrackEnded):
-            ended += 1
-            if event.why == "failed":
-                failed += 1
-                print(f"\n{event.message}", file=sys.stderr)
-        elif isinstance(event, m.WantsNext) and waiting:
-            orders.put(m.QueueNext(waiting.pop(0)))
-        _show(states.latest())
-    print()
-    return 1 if failed else 0
+        stop = threading.Event()
+        thread = threading.Thread(target=self._worker.run, args=(stop, lambda: None), name="player")
+        thread.start()
+        waiting = list(self._tracks)
+        try:
+            self._orders.put(PlayNow(waiting.pop(0)))
+            while self._goes_on() and thread.is_alive():
+                self._follow(waiting)
+                self._show()
+        except KeyboardInterrupt:
+            self._orders.put(StopPlayback(FADE_S))
+            time.sleep(FADE_S + 0.5)
+        finally:
+            time.sleep(0.3)  # What is still in the card is heard.
+            stop.set()
+            thread.join(3)
+            self._clear_line()
+        return self._failures
 
+    def _goes_on(self) -> bool:
+        from device.playback.program import MOST_FAILURES
 
-def _show(state: PlayerState | None) -> None:
-    if state is None or not sys.stdout.isatty():
-        return
-    if state.status == "no_output":
-        line = state.message
-    else:
-        track = state.track
-        name, length_s = (track.title, track.duration_s) if track else ("", 0.0)
-        line = f"{name}  {_clock(state.position_s)} / {_clock(length_s)}  {state.status}"
-    print(f"\r\x1b[K{line[:110]}", end="", flush=True)
+        return self._ended < len(self._tracks) and self._in_a_row < MOST_FAILURES
 
+    def _follow(self, waiting: list[Track]) -> None:
+        from device.playback.messages import QueueNext, TrackEnded, WantsNext
 
-def _clock(seconds: float) -> str:
-    return time.strftime("%M:%S", time.gmtime(seconds))
+        event = self._events.get(0.2)
+        if isinstance(event, TrackEnded):
+            self._ended += 1
+            failed = event.why == "failed"
+            self._in_a_row = self._in_a_row + 1 if failed else 0
+            if failed:
+                self._failures.append(event.message)
+        if isinstance(event, WantsNext) and waiting:
+            self._orders.put(QueueNext(waiting.pop(0)))
 
+    def _show(self) -> None:
+        state = self._states.latest()
+        if state is None or not sys.stdout.isatty():
+            return
+        title = state.track.path.name if state.track else ""
+        minutes, seconds = divmod(int(state.position_s), 60)
+        line = f"{minutes}:{seconds:02d}  {title}  [{state.output}]  {state.message}"
+        print(f"\r\033[K{line[:150]}", end="", flush=True)
 
-def _track(number: int, path: Path) -> Track:
-    import av
-
-    duration_s = 0.0
-    # What is wrong with a file is the engine's to say.
-    with contextlib.suppress(av.FFmpegError, OSError), av.open(str(path)) as container:
-        duration_s = (container.duration or 0) / 1e6
-    return Track(number, path.resolve(), path.stem, "", "", "", duration_s, neutral_point())
+    @staticmethod
+    def _clear_line() -> None:
+        if sys.stdout.isatty():
+            print("\r\033[K", end="", flush=True)

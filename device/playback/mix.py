@@ -1,134 +1,143 @@
-"""Pure mixing: gains, equal-power fades, ramps and the limiter. No device, no clock."""
+"""Gains and how they move: loudness, volume, ducking, pause and the equal-power crossfade.
+
+Pure numpy on blocks of float32 (n, 2). Every gain moves continuously from sample to sample,
+whatever is asked of it in the middle of a move: that is what keeps clicks out.
+"""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 from numpy.typing import NDArray
 
-Sound = NDArray[np.float32]
-"""(n, 2), -1..1."""
+MUTE_DB = -80.0
+"""At and below this a gain is exactly 0: one step of 16-bit sound lies at -90 dBFS."""
 
-MAX_BOOST_DB = 12.0
-"""A whisper is not pulled up to a shout: quieter recordings stay quieter beyond this."""
-UNKNOWN_GAIN_DB = -3.0
-"""For a track whose loudness was never measured."""
-RELEASE_PER_BLOCK = 0.02
-"""How fast the limiter lets go again, as gain per block."""
+MOST_BOOST_DB = 15.0
+"""A recording of -31 LUFS (quiet classical music) still reaches -16 LUFS."""
+
+MOST_LIMITING_DB = 8.0
+"""How far peaks may be raised over the limit for the sake of equal loudness; the look-ahead
+limiter takes them back. Music with a peak-to-loudness ratio up to 23 dB reaches -16 LUFS."""
 
 
-def db_to_gain(db: float) -> float:
-    """Return the factor of a level in dB.
+def volume_db(percent: float) -> float:
+    """Return the gain of a volume control position 0..100: cubic taper, 100 is 0 dB.
 
-    >>> round(db_to_gain(-6.02), 3)
-    0.5
+    The cube of the position follows loudness well down to -60 dB (at 10 %); the same law as
+    PulseAudio's ``pa_sw_volume_from_linear``.
     """
-    return float(10 ** (db / 20))
+    if percent <= 0:
+        return MUTE_DB
+    return max(MUTE_DB, 60.0 * float(np.log10(min(percent, 100.0) / 100.0)))
 
 
-def volume_gain(percent: float) -> float:
-    """Return the factor of a volume knob: 100 is 0 dB, 50 is -12 dB, 0 is silence.
-
-    A square law comes near to how loudness is felt over a knob's useful range.
-    """
-    return float((min(100.0, max(0.0, percent)) / 100) ** 2)
-
-
-def track_gain(
-    loudness_lufs: float | None, true_peak_dbtp: float | None, target_lufs: float, limit_dbtp: float
+def loudness_gain_db(
+    loudness_lufs: float | None,
+    true_peak_dbtp: float | None,
+    target_lufs: float,
+    true_peak_limit_dbtp: float,
 ) -> float:
-    """Return the factor that brings a track to the target without its peak passing the limit.
+    """Return the gain in dB that brings a track to the target loudness (EBU R128).
 
-    EBU R128: integrated loudness; EBU Tech 3344 for playing at a target level.
+    0 where the loudness is not known. A boost is bounded by the true peak (see
+    ``MOST_LIMITING_DB``), a cut is not.
     """
     if loudness_lufs is None:
-        return db_to_gain(UNKNOWN_GAIN_DB)
-    gain_db = min(target_lufs - loudness_lufs, MAX_BOOST_DB)
-    if true_peak_dbtp is not None and gain_db > 0:
-        gain_db = max(0.0, min(gain_db, limit_dbtp - true_peak_dbtp))
-    return db_to_gain(gain_db)
+        return 0.0
+    gain_db = min(target_lufs - loudness_lufs, MOST_BOOST_DB)
+    if true_peak_dbtp is not None:
+        room_db = true_peak_limit_dbtp + MOST_LIMITING_DB - true_peak_dbtp
+        gain_db = min(gain_db, max(0.0, room_db))
+    return gain_db
 
 
-class Ramp:
-    """A gain that moves evenly to each new value, so that no change can click."""
-
-    def __init__(self, value: float) -> None:
-        self._value = value
-        self._goal = value
-        self._frames = 0
-
-    def to(self, goal: float, frames: int) -> None:
-        """Go from the present value to ``goal`` within ``frames``."""
-        self._goal = goal
-        self._frames = max(0, frames)
-        if frames <= 0:
-            self._value = goal
-
-    @property
-    def is_still(self) -> bool:
-        return self._frames == 0
-
-    @property
-    def value(self) -> float:
-        return self._value
-
-    def take(self, frames: int) -> NDArray[np.float32]:
-        """Return the gain of each of the next ``frames`` frames, (frames, 1)."""
-        moving = min(frames, self._frames)
-        gains = np.full(frames, self._goal, np.float32)
-        if moving:
-            step = (self._goal - self._value) / self._frames
-            gains[:moving] = self._value + step * np.arange(1, moving + 1)
-            self._value = float(gains[moving - 1])
-            self._frames -= moving
-        if self._frames == 0:
-            self._value = self._goal
-        return gains[:, None]
+def amplitude(gain_db: float) -> float:
+    """Return the factor of a gain in dB; exactly 0 at ``MUTE_DB``."""
+    return 0.0 if gain_db <= MUTE_DB else float(10.0 ** (gain_db / 20.0))
 
 
-class Fade:
-    """An equal-power fade in or out: two at once keep the power of unlike music."""
+class DecibelRamp:
+    """A gain that glides linearly in dB; between mute and sound linearly in amplitude.
 
-    def __init__(self, frames: int, out: bool, start: float = 0.0) -> None:
-        """``start``: the share of the fade that is done already."""
-        self._frames = max(1, frames)
-        self._done = round(start * self._frames)
-        self._out = out
+    (A glide in dB up from silence is inaudible for most of its time.)
+    """
+
+    def __init__(self, gain_db: float) -> None:
+        self._now = amplitude(gain_db)
+        self._goal = self._now
+        self._left = 0
+
+    def to(self, gain_db: float, frames: int) -> None:
+        """Glide to ``gain_db`` within ``frames``, from wherever the gain is now."""
+        self._goal = amplitude(gain_db)
+        self._left = max(1, frames)
+        if self._goal == self._now:
+            self._left = 0
+
+    def jump(self, gain_db: float) -> None:
+        """Be at ``gain_db`` at once: only where nothing sounds."""
+        self._now = self._goal = amplitude(gain_db)
+        self._left = 0
 
     @property
-    def is_over(self) -> bool:
-        return self._done >= self._frames
+    def frames_left(self) -> int:
+        """Frames until the goal is reached; 0 when it is."""
+        return self._left
 
     @property
-    def share(self) -> float:
-        """How much of the fade is done, 0..1."""
-        return min(1.0, self._done / self._frames)
+    def silent(self) -> bool:
+        """True when the gain is 0 and stays there."""
+        return self._left == 0 and self._goal == 0.0
 
-    def take(self, frames: int) -> NDArray[np.float32]:
-        """Return the gain of each of the next ``frames`` frames, (frames, 1)."""
-        at = np.minimum(self._done + np.arange(1, frames + 1), self._frames) / self._frames
-        self._done += frames
-        angle = at * (math.pi / 2)
-        gains = np.cos(angle) if self._out else np.sin(angle)
-        return gains.astype(np.float32)[:, None]
+    def gains(self, frames: int) -> NDArray[np.float32] | float:
+        """Return the next gains: (frames, 1), or one number where nothing moves."""
+        if self._left == 0:
+            return self._goal
+        steps = np.minimum(np.arange(1, frames + 1), self._left) / self._left
+        if self._now > 0 and self._goal > 0:
+            path = self._now * (self._goal / self._now) ** steps
+        else:
+            path = self._now + (self._goal - self._now) * steps
+        self._left = max(0, self._left - frames)
+        self._now = float(path[-1]) if self._left else self._goal
+        return path.astype(np.float32)[:, None]
 
 
-class Limiter:
-    """Keeps peaks below the ceiling; looks one block ahead so that its gain only ever ramps."""
+class EqualPowerFade:
+    """A crossfade's gain: the sine of an angle that moves linearly.
 
-    def __init__(self, ceiling: float, block_frames: int) -> None:
-        self._ceiling = ceiling
-        self._waiting: Sound = np.zeros((block_frames, 2), np.float32)
-        self._needed = 1.0
-        self._gain = 1.0
+    Two of them moving in opposite ways have gains sin and cos, so the power of unrelated
+    sounds stays constant; interrupted anywhere, the gain goes on without a step.
+    """
 
-    def push(self, block: Sound) -> Sound:
-        """Take a block and return the one before it, limited."""
-        peak = float(np.abs(block).max(initial=0.0))
-        needed_next = min(1.0, self._ceiling / peak) if peak > 0 else 1.0
-        end = min(self._needed, needed_next, self._gain + RELEASE_PER_BLOCK)
-        ramp = np.linspace(self._gain, end, len(self._waiting), dtype=np.float32)[:, None]
-        limited: Sound = self._waiting * ramp
-        self._waiting, self._needed, self._gain = block, needed_next, end
-        return limited
+    def __init__(self, level: float = 0.0) -> None:
+        self._level = level
+        self._goal = level
+        self._step = 0.0
+
+    def to(self, level: float, frames: int) -> None:
+        """Move to ``level`` (0 silent .. 1 full) within ``frames``."""
+        self._goal = level
+        self._step = (level - self._level) / max(1, frames)
+
+    @property
+    def fading_out(self) -> bool:
+        return self._goal == 0.0
+
+    @property
+    def silent(self) -> bool:
+        """True when the gain is 0 and stays there."""
+        return self._goal == 0.0 and self._level == 0.0
+
+    def gains(self, frames: int) -> NDArray[np.float32] | float:
+        """Return the next gains: (frames, 1), or one number where nothing moves."""
+        if self._level == self._goal:
+            return float(np.sin(self._level * np.pi / 2))
+        path = self._level + self._step * np.arange(1, frames + 1)
+        low, high = sorted((self._level, self._goal))
+        path = np.clip(path, low, high)
+        self._level = float(path[-1])
+        if abs(self._level - self._goal) < abs(self._step) / 2:
+            self._level = self._goal
+        gains: NDArray[np.float32] = np.sin(path * (np.pi / 2)).astype(np.float32)[:, None]
+        return gains

@@ -1,183 +1,253 @@
-"""Where sound goes: a sound card by its stable name, a silent output, or a WAV file."""
+"""Where the sound goes: a sound card by its stable name, nothing at all, or a WAV file.
+
+A card is named by its ALSA card id (``Headphones``, ``DAC``), never by an index, which changes with
+the order of plugging. Sound is written by blocking writes into a deep device buffer: no
+callback, so no deadline of milliseconds and no writable-and-executable memory (sounddevice's
+callbacks need it and fail under systemd's ``MemoryDenyWriteExecute``; plain writes do not).
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import sys
 import time
-import wave
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from device.playback.mix import Sound
+from device.playback.clocked import DEFAULT_RATE_HZ, NullOutput, Pacer, WavOutput
 
-RATE_HZ = 48_000
-BLOCK_FRAMES = 2048
-"""43 ms: with the card's own buffer far from any deadline that Python could miss."""
-CARD_LATENCY_S = 0.25
-ALSA = Path("/proc/asound")
+BUFFER_S = 0.25
+"""Sound kept in the device: what the audio process may sleep, and what an order waits."""
+
+RATES_HZ = (44_100, 48_000, 96_000, 32_000)
+"""Tried after the device's own rate; most music is at 44.1 kHz and then needs no resampling."""
+
+_HARDWARE = re.compile(r"^(?P<label>.*?)(?:: .*)? \(hw:(?P<card>\d+),(?P<device>\d+)\)$")
+
+_PLUMBING = re.compile(
+    r"^(sysdefault|front|rear|center_lfe|side|surround\d+|iec958|spdif|hdmi|dmix|dsnoop|modem"
+    r"|phoneline|lavrate|samplerate|speexrate|speex|upmix|vdownmix|jack|oss|null|usbstream|hw"
+    r"|plughw|shm|tee|file|cards)$"
+)
+"""ALSA's ready-made PCMs that are parts of others: not offered, but taken when named."""
 
 
 class OutputError(Exception):
-    """Sound cannot go out now; the message names the output and what to do."""
+    """The output cannot be opened, or went away; the message says which and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutputDevice:
-    """An output as the configuration names it."""
+    """A sound output of this machine."""
 
     name: str
-    """ALSA's card id: it stays the same when cards are renumbered."""
-    title: str
+    """What to write into ``output`` of [playback]; stays the same when plugged elsewhere."""
+    description: str
+    index: int
+    """PortAudio's number, valid only until devices are listed anew."""
+    rate_hz: int
+    channels: int
+    is_default: bool = False
 
 
 class Output(Protocol):
-    """Takes blocks and paces its caller."""
+    """An opened output. ``write`` blocks until the sound is taken."""
 
     name: str
+    rate_hz: int
+    latency_s: float
 
-    def write(self, block: Sound) -> None: ...
+    def write(self, block: NDArray[np.float32]) -> bool:
+        """Play (n, 2) float32 -1..1; False when the device had run dry before.
+
+        Raises:
+            OutputError: the output is gone.
+        """
+        ...
 
     def close(self) -> None: ...
 
 
 def list_outputs() -> list[OutputDevice]:
-    """Return the sound cards that can play, and the desktop's sound server if there is one."""
-    outputs = [
-        OutputDevice(card_id, title)
-        for number, card_id, title in _cards()
-        if list(ALSA.glob(f"card{number}/pcm*p"))
-    ]
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    if os.environ.get("PULSE_SERVER") or (runtime and Path(runtime, "pulse/native").exists()):
-        outputs.append(OutputDevice("pulse", "the desktop's sound server"))
-    return outputs
-
-
-def _cards() -> list[tuple[int, str, str]]:
-    """Return (number, id, title) from ``/proc/asound/cards``."""
+    """Return what can be played to, the default first; empty without PortAudio or a card."""
     try:
-        text = (ALSA / "cards").read_text()
-    except OSError:
+        with _quiet():
+            sounddevice = _fresh_portaudio()
+            return _devices(sounddevice)
+    except OutputError:
         return []
-    found = re.findall(r"^\s*(\d+)\s+\[(\S+)\s*\]:\s*(.*)$", text, re.MULTILINE)
-    return [(int(number), card_id, title) for number, card_id, title in found]
 
 
-def open_output(name: str) -> Output:
-    """Open ``auto``, a card's id, ``null`` or a path ending in .wav; raises OutputError."""
-    if name == "null":
-        return NullOutput()
-    if name.endswith(".wav"):
-        return WaveOutput(Path(name))
-    return CardOutput(name)
+def open_output(
+    name: str, *, paced: bool = True, clock: Callable[[], float] = time.monotonic
+) -> Output:
+    """Open ``auto``, ``null``, a path ending in ``.wav`` or a name of ``list_outputs()``.
 
+    ``paced=False`` writes a WAV file as fast as it can.
 
-class NullOutput:
-    """Takes the sound at the pace of a card and lets it go."""
-
-    name = "null"
-
-    def __init__(self) -> None:
-        self._due = time.monotonic()
-
-    def write(self, block: Sound) -> None:
-        """Wait as long as the block lasts."""
-        now = time.monotonic()
-        # After a pause of the machine, do not hurry to catch up.
-        self._due = max(self._due, now - CARD_LATENCY_S) + len(block) / RATE_HZ
-        time.sleep(max(0.0, self._due - now - CARD_LATENCY_S))
-
-    def close(self) -> None:
-        """Nothing to close."""
-
-
-class WaveOutput(NullOutput):
-    """Writes what is played into a WAV file (16 bits) at the pace of a card."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.name = str(path)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = wave.open(str(path), "wb")  # noqa: SIM115 - closed by close()
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written: {error}") from error
-        self._file.setnchannels(2)
-        self._file.setsampwidth(2)
-        self._file.setframerate(RATE_HZ)
-
-    def write(self, block: Sound) -> None:
-        """Write the block; the file's header is right after each."""
-        pcm = np.clip(np.round(block * 32767), -32768, 32767).astype("<i2")
-        try:
-            self._file.writeframes(pcm.tobytes())
-        except OSError as error:
-            raise OutputError(f"{self.name}: cannot be written: {error}") from error
-        super().write(block)
-
-    def close(self) -> None:
-        """Finish the file."""
-        self._file.close()
-
-
-class CardOutput:
-    """A sound card through PortAudio, by blocking writes.
-
-    No callback is used: it would need the interpreter at the card's deadlines, and executable
-    memory that systemd's MemoryDenyWriteExecute forbids.
+    Raises:
+        OutputError: there is no such output, or it is taken; the message helps.
     """
+    if name == "null":
+        return NullOutput(clock)
+    if name.lower().endswith(".wav"):
+        try:
+            return WavOutput(Path(name).expanduser(), clock if paced else None)
+        except OSError as error:
+            raise OutputError(f"{name} cannot be written: {error.strerror}") from error
+    with _quiet():
+        sounddevice = _fresh_portaudio()
+        return _CardOutput(sounddevice, _find(_devices(sounddevice), name), clock)
 
-    def __init__(self, name: str) -> None:
+
+def _find(devices: list[OutputDevice], name: str) -> OutputDevice:
+    for device in devices:
+        if name == device.name or (name == "auto" and device.is_default):
+            return device
+    if name == "auto":
+        if devices:
+            return devices[0]
+        raise OutputError("no sound card: plug one in; music starts when it appears")
+    there = ", ".join(device.name for device in devices) or "none"
+    raise OutputError(f"sound card {name} is not there: plug it in (there now: {there})")
+
+
+class _CardOutput:
+    """A PortAudio stream."""
+
+    def __init__(self, sounddevice: Any, device: OutputDevice, clock: Callable[[], float]) -> None:
+        self.name = device.name
+        self._sounddevice = sounddevice
+        self._channels = min(2, device.channels)
+        self.rate_hz = _supported_rate(sounddevice, device, self._channels)
+        try:
+            self._stream = sounddevice.RawOutputStream(
+                samplerate=self.rate_hz, device=device.index, channels=self._channels,
+                dtype="float32", latency=BUFFER_S,
+            )  # fmt: skip
+            self._stream.start()
+        except sounddevice.PortAudioError as error:
+            raise OutputError(
+                f"sound card {self.name} cannot be opened: {_reason(error)}; is another"
+                " program using it?"
+            ) from error
+        self.latency_s = float(self._stream.latency)
+        # ALSA's null and file devices take everything at once; a card never runs ahead.
+        self._pacer = Pacer(clock, self.rate_hz, ahead_s=self.latency_s + 1.0)
+
+    def write(self, block: NDArray[np.float32]) -> bool:
+        self._pacer.wait()
+        sound = block if self._channels == 2 else block.mean(axis=1, dtype=np.float32)
+        try:
+            underrun = self._stream.write(np.ascontiguousarray(sound))
+        except self._sounddevice.PortAudioError as error:
+            raise OutputError(
+                f"sound card {self.name} is gone: plug it in; music goes on by itself"
+                f" ({_reason(error)})"
+            ) from error
+        self._pacer.add(len(block))
+        return not underrun
+
+    def close(self) -> None:
+        with contextlib.suppress(self._sounddevice.PortAudioError), _quiet():
+            self._stream.abort()
+            self._stream.close()
+
+
+def _supported_rate(sounddevice: Any, device: OutputDevice, channels: int) -> int:
+    for rate_hz in (device.rate_hz, *RATES_HZ):
+        try:
+            sounddevice.check_output_settings(
+                device=device.index, channels=channels, dtype="float32", samplerate=rate_hz
+            )
+        except (sounddevice.PortAudioError, ValueError):
+            continue
+        return rate_hz
+    raise OutputError(f"sound card {device.name} takes none of the usual sample rates")
+
+
+def _devices(sounddevice: Any) -> list[OutputDevice]:
+    apis = sounddevice.query_hostapis()
+    default = sounddevice.default.device[1]
+    if default < 0:
+        default = next((api["default_output_device"] for api in apis), -1)
+    found = []
+    for index, facts in enumerate(sounddevice.query_devices()):
+        name, description = _stable_name(str(facts["name"]))
+        if facts["max_output_channels"] < 1 or not name:
+            continue
+        found.append(
+            OutputDevice(
+                name=name,
+                description=description,
+                index=index,
+                rate_hz=round(facts["default_samplerate"] or DEFAULT_RATE_HZ),
+                channels=int(facts["max_output_channels"]),
+                is_default=index == default,
+            )
+        )
+    return sorted(found, key=lambda device: not device.is_default)
+
+
+def _stable_name(portaudio_name: str, proc: Path = Path("/proc/asound")) -> tuple[str, str]:
+    """Return (name, description); an empty name for what is not to be offered.
+
+    >>> _stable_name("default")
+    ('default', 'default')
+    """
+    hardware = _HARDWARE.match(portaudio_name)
+    if hardware is None:
+        plain = portaudio_name.strip()
+        return ("" if _PLUMBING.match(plain) else plain), plain
+    card, device = hardware["card"], hardware["device"]
+    try:
+        card_id = (proc / f"card{card}" / "id").read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        card_id = hardware["label"].strip()
+    return (card_id if device == "0" else f"{card_id},{device}"), portaudio_name
+
+
+def _fresh_portaudio() -> Any:
+    """Return sounddevice with the devices that are there now (PortAudio looks only once)."""
+    # Lets ALSA convert where a card knows one sample format or channel count only.
+    os.environ.setdefault("PA_ALSA_PLUGHW", "1")
+    try:
+        known = "sounddevice" in sys.modules
         import sounddevice
 
-        self._errors: Any = sounddevice.PortAudioError
-        self.name = name
-        try:
-            # PortAudio lists the devices once: a card that came back needs a new list.
+        if known:
             sounddevice._terminate()
             sounddevice._initialize()
-            device = _find(sounddevice, name)
-            self._stream = sounddevice.OutputStream(
-                samplerate=RATE_HZ, device=device, channels=2, dtype="float32",
-                blocksize=BLOCK_FRAMES, latency=CARD_LATENCY_S,
-            )  # fmt: skip
-            self.name = str(sounddevice.query_devices(self._stream.device)["name"])
-            self._stream.start()
-        except (self._errors, ValueError) as error:
-            raise OutputError(_advice(name, error)) from error
-
-    def write(self, block: Sound) -> None:
-        """Hand the block to the card, waiting until there is room."""
-        try:
-            self._stream.write(np.ascontiguousarray(block))
-        except self._errors as error:
-            raise OutputError(_advice(self.name, error)) from error
-
-    def close(self) -> None:
-        """Close the card; one that is gone cannot be closed, which is no fault now."""
-        try:
-            self._stream.close(ignore_errors=True)
-        except self._errors:
-            return
+    except OSError as error:
+        raise OutputError("PortAudio is not installed: apt install libportaudio2") from error
+    except Exception as error:  # sounddevice.PortAudioError, which we may not have to name it
+        raise OutputError(f"PortAudio does not start: {error}") from error
+    return sounddevice
 
 
-def _find(sounddevice: Any, name: str) -> int | None:
-    """Return PortAudio's index for a configured name; None is the system's default."""
-    if name == "auto":
-        return None
-    numbers = [number for number, card_id, _ in _cards() if card_id == name]
-    for index, device in enumerate(sounddevice.query_devices()):
-        if device["max_output_channels"] < 1:
-            continue
-        if any(f"(hw:{number}," in device["name"] for number in numbers) or device["name"] == name:
-            return index
-    raise ValueError(f"no output is called {name!r}")
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep ALSA's library from writing about every card that is not there."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
 
 
-def _advice(name: str, error: Exception) -> str:
-    which = "the sound card" if name == "auto" else f"the sound output {name}"
-    return f"{which} is not there: plug it in or choose another (`attune devices`); {error}"
+def _reason(error: Exception) -> str:
+    """The last, most precise part of PortAudio's words."""
+    text = str(error.args[0]) if error.args else str(error)
+    return text.split(": ")[-1] if text else "no reason given"

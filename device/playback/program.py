@@ -1,0 +1,197 @@
+"""What plays and what follows: tracks on one side, voices of the audio process on the other.
+
+Pure bookkeeping: orders become records for the audio process, its events become the events
+the conductor knows; failures are counted, so that broken files never make an endless loop.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from itertools import count
+from typing import Literal, cast
+
+from catalog.track import Track
+from device.config import PlaybackSettings
+from device.playback import wire
+from device.playback.messages import PlayerEvent, TrackEnded, TrackStarted, WantsNext
+from device.playback.mix import loudness_gain_db
+from device.readings import Clock
+
+log = logging.getLogger(__name__)
+
+MOST_FAILURES = 5
+"""So many tracks in a row that cannot be played, and the player stops asking for more."""
+
+COUNTS_AS_PLAYED_S = 5.0
+"""A track that sounded for less before it failed does not end a row of failures."""
+
+CRASHED_AT_ONCE_S = 3.0
+"""When the audio process dies so soon after a track began, the track is taken for the cause."""
+
+TAIL_SILENCE_KEPT_S = 0.2
+"""A shorter silence at the end is left as it is."""
+
+EndReason = Literal["finished", "replaced", "stopped", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A track that was handed to the audio process."""
+
+    voice: int
+    track: Track
+    now: bool
+    """It was to start at once."""
+
+
+class Program:
+    """Keeps the track that sounds and the one that waits."""
+
+    def __init__(self, settings: PlaybackSettings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._voices = count(1)
+        self._items: dict[int, Item] = {}
+        self.sounding: Item | None = None
+        self.waiting: Item | None = None
+        """Handed over, not heard yet: the next one, or one that is just being opened."""
+        self.trouble = ""
+        """What went wrong last, for a person; empty again once music plays."""
+        self._failures = 0
+        self._hurry = False
+        self._out: list[PlayerEvent] = []
+
+    def play_now(self, track: Track) -> wire.PlayOrder:
+        """A person or the conductor wants this track at once; earlier failures are forgiven."""
+        self._failures = 0
+        self.trouble = ""
+        return self._hand_over(track, now=True)
+
+    def queue(self, track: Track) -> wire.PlayOrder:
+        """Let this track follow (or start at once in the place of one that could not)."""
+        return self._hand_over(track, now=self._hurry)
+
+    def forget(self) -> None:
+        """Music was stopped on purpose."""
+        self.waiting = None
+        self._hurry = False
+        self._failures = 0
+        self.trouble = ""
+
+    def hear(self, event: wire.Started | wire.Ended | wire.NearsEnd) -> list[PlayerEvent]:
+        """Return what the conductor is to be told of an event."""
+        self._out = []
+        match event:
+            case wire.Started():
+                self._started(event)
+            case wire.Ended():
+                self._ended(event)
+            case wire.NearsEnd():
+                self._ask()
+        return self._out
+
+    def track_of(self, voice: int | None) -> Track | None:
+        """Return the track of a voice; None for none."""
+        item = self._items.get(voice) if voice is not None else None
+        return item.track if item else None
+
+    def lose_engine(self, position_s: float) -> list[PlayerEvent]:
+        """The audio process died: name the culprit, if it is likely a track."""
+        self._out = []
+        item = self.sounding or self.waiting
+        if item is None:
+            return []
+        played_s = max(0.0, position_s - item.track.lead_silence_s) if self.sounding else 0.0
+        if played_s < CRASHED_AT_ONCE_S:
+            message = f"{item.track.path}: ended the audio process when it was played"
+            self._ended(wire.Ended(item.voice, "failed", played_s, message))
+        return self._out
+
+    def taken_up(self, position_s: float) -> list[wire.PlayOrder]:
+        """Return the orders that make a new audio process go on where the old one was."""
+        orders = []
+        if self.sounding is not None:
+            orders.append(self._order(self.sounding, True, position_s))
+        if self.waiting is not None:
+            orders.append(self._order(self.waiting, self.sounding is None))
+        return orders
+
+    def _hand_over(self, track: Track, now: bool) -> wire.PlayOrder:
+        item = Item(next(self._voices), track, now)
+        self._items[item.voice] = item
+        self._hurry = False
+        self.waiting = item
+        return self._order(item, now)
+
+    def _order(self, item: Item, now: bool, start_s: float | None = None) -> wire.PlayOrder:
+        track, settings = item.track, self._settings
+        gain_db = loudness_gain_db(
+            track.integrated_loudness_lufs, track.true_peak_dbtp,
+            settings.target_lufs, settings.true_peak_limit_dbtp,
+        )  # fmt: skip
+        end_s = None
+        if track.tail_silence_s > TAIL_SILENCE_KEPT_S and track.duration_s > track.tail_silence_s:
+            end_s = track.duration_s - track.tail_silence_s
+        return wire.PlayOrder(
+            voice=item.voice,
+            path=str(track.path),
+            start_s=track.lead_silence_s if start_s is None else start_s,
+            end_s=end_s,
+            gain_db=gain_db,
+            now=now,
+        )
+
+    def _started(self, event: wire.Started) -> None:
+        item = self._items.get(event.voice)
+        if item is None or item == self.sounding:
+            return  # Taken up again after the audio process was lost: not a new start.
+        if self.waiting == item:
+            self.waiting = None
+        self.sounding = item
+        self.trouble = ""
+        self._out.append(TrackStarted(item.track.track_id, self._clock()))
+
+    def _ended(self, event: wire.Ended) -> None:
+        item = self._items.pop(event.voice, None)
+        if item is None:
+            return
+        was_sounding = self.sounding == item
+        if was_sounding:
+            self.sounding = None
+        if self.waiting == item:
+            self.waiting = None
+        if event.why == "failed":
+            self._failed(item, event)
+        elif was_sounding:
+            if event.played_s > COUNTS_AS_PLAYED_S or event.why == "finished":
+                self._failures = 0
+            self._tell_ended(item, event)
+            if event.why == "finished":
+                self._ask()
+
+    def _failed(self, item: Item, event: wire.Ended) -> None:
+        self._failures = 1 if event.played_s > COUNTS_AS_PLAYED_S else self._failures + 1
+        self.trouble = event.message
+        self._tell_ended(item, event)
+        if self._failures >= MOST_FAILURES:
+            self.trouble = (
+                f"{self._failures} tracks in a row cannot be played (the last: {event.message});"
+                " check the disk with the music, then choose again"
+            )
+            log.error("%s", self.trouble)
+        else:
+            log.warning("track %d left out: %s", item.track.track_id, event.message)
+            # What was to play at once and could not: its substitute plays at once too.
+            self._hurry = item.now and self.waiting is None and event.played_s == 0
+            self._ask()
+
+    def _ask(self) -> None:
+        if self.waiting is None and self._failures < MOST_FAILURES:
+            self._out.append(WantsNext(self._clock()))
+
+    def _tell_ended(self, item: Item, event: wire.Ended) -> None:
+        why = cast(EndReason, event.why)
+        self._out.append(
+            TrackEnded(item.track.track_id, self._clock(), why, event.played_s, event.message)
+        )
