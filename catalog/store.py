@@ -189,6 +189,13 @@ class Store:
         )
         return {row[0]: row[1] for row in rows}
 
+    def names(self) -> Iterator[tuple[int, str, str, str]]:
+        """Yield id, path, artist and title of every file's track, with a point or without."""
+        yield from self._all(
+            "SELECT t.track_id, f.path, t.artist, t.title FROM tracks AS t"
+            " JOIN files AS f ON f.track_id = t.track_id ORDER BY t.track_id, f.path"
+        )
+
     def totals(self) -> tuple[int, float]:
         """Return how many tracks have a file, and their seconds together."""
         row = self._all(

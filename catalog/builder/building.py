@@ -72,7 +72,7 @@ def build(folders: Sequence[Path], folder: Path, options: BuildOptions) -> Build
     """
     began = time.monotonic()
     given = [_checked(one) for one in folders]
-    with _alone(folder), StoreWriter(folder) as store:
+    with alone(folder), StoreWriter(folder) as store:
         report = BuildReport()
         try:
             _Build(store, _roots(store, given, options), options, report).run()
@@ -228,7 +228,7 @@ def _checked(folder: Path) -> Path:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """Hold the lock of the catalogue: two builds at once would undo each other."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 SHOWN_FAILURES = 20
 """Failed files a build names; `attune catalog info --failures` names all."""
 
+NUMBERS = re.compile(r"^-(\d+\.?\d*|\.\d+)(,.*)?$")
+"""argparse takes "-0.5,0.3" for an option unless it knows that numbers look like that."""
+
 Run = Callable[[argparse.Namespace], int]
 
 
@@ -28,6 +31,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     commands = parser.add_subparsers(dest="catalog_command", metavar="COMMAND", required=True)
     _add_build(commands)
     _add_demo(commands)
+    _add_import(commands)
     _add_query(commands)
     _add_looks(commands)
 
@@ -75,6 +79,22 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     demo.add_argument("--all", action="store_true", help="every album known, not the small set")
 
 
+def _add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from device.commands import catalog_import
+
+    importer = _command(
+        commands,
+        "import",
+        lambda arguments: catalog_import.run(arguments, _folder(arguments)),
+        "add labels, features or comments from a table",
+        catalog_import.DESCRIPTION,
+        "attune catalog import labels ratings.csv --range 1,9",
+    )
+    catalog_import.add_arguments(importer)
+    _add_dlut(importer)
+    importer._negative_number_matcher = NUMBERS
+
+
 def _add_query(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     query = _command(
         commands,
@@ -92,8 +112,7 @@ def _add_query(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     query.add_argument("--k", type=_positive, default=10, help="tracks (default: 10)")
     query.add_argument("--genre", help="only tracks of this genre")
     _add_dlut(query)
-    # argparse takes "-0.5,0.3" for an option unless it knows that numbers look like that.
-    query._negative_number_matcher = re.compile(r"^-(\d+\.?\d*|\.\d+)(,.*)?$")
+    query._negative_number_matcher = NUMBERS
 
 
 def _add_looks(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -173,7 +173,7 @@ def test_a_damaged_index_is_made_anew(music: Path, catalogue: Path) -> None:
 
 def test_two_builds_at_once_are_refused(music: Path, catalogue: Path) -> None:
     with (
-        building._alone(catalogue),
+        building.alone(catalogue),
         pytest.raises(CatalogError, match="another build is running"),
     ):
         build([music], catalogue, ONE)
