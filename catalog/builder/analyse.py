@@ -1,4 +1,4 @@
-"""One file -> all that the catalogue keeps of it. Runs in the worker processes."""
+"""One file -> all that the catalogue keeps of it. Runs where the workers are."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from catalog.analysis import TrackAnalysis
 from catalog.builder.evidence import EvidenceFinder
 from catalog.builder.loudness import SoundError, measure
 from catalog.builder.tags import read_tags
+from catalog.builder.wire import Job, Outcome
 from catalog.store_writer import naming
 
 _READ_BYTES = 1 << 20
@@ -58,3 +59,14 @@ def analyse(
         language=evidence.language,
         named_after=naming(path) if tags.titled_by_path else "",
     )
+
+
+def do_job(job: Job, fingerprint: str, finder: EvidenceFinder) -> Outcome:
+    """Return what became of a job; whatever is wrong with its file is an outcome, too."""
+    try:
+        found = analyse(job.path, job.sidecar, fingerprint, finder)
+    except SoundError as error:
+        return Outcome(None, str(error))
+    except Exception as error:  # noqa: BLE001 - one odd file must not stop the build
+        return Outcome(None, f"analysis failed: {type(error).__name__}: {error}")
+    return Outcome(found, notice=finder.sound_missing)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
 
 from catalog.analysis import CatalogError, Failure, FileStamp
 from catalog.builder.analyse import digest_of
@@ -58,6 +60,8 @@ class BuildOptions:
     retry_failures: bool = False
     only_these: bool = False
     """Forget the music outside the folders of this build."""
+    scheduler: str = ""
+    """Address of a Dask scheduler: its workers analyse instead of processes here."""
 
 
 def build(folders: Sequence[Path], folder: Path, options: BuildOptions) -> BuildReport:
@@ -84,6 +88,21 @@ def build(folders: Sequence[Path], folder: Path, options: BuildOptions) -> Build
         report.without_evidence = store.without_evidence()
     report.seconds = time.monotonic() - began
     return report
+
+
+class Pool(Protocol):
+    """What analyses: processes here, or a cluster."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def outcomes(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome]]: ...
 
 
 class _Build:
@@ -148,12 +167,10 @@ class _Build:
 
     def _analyse(self, todo: Sequence[FoundFile]) -> None:
         stamps = {file.path: file.stamp for file in todo}
-        count = min(self._options.workers or os.cpu_count() or 1, len(todo))
-        setup = WorkerSetup(self._fingerprint, self._options.dlut)
         jobs = (Job(file.path, file.sidecar) for file in todo)
         done: list[tuple[Job, Outcome]] = []
         stored_at = time.monotonic()
-        with WorkerPool(count, setup) as pool, Progress(len(todo), "tracks") as progress:
+        with self._pool(len(todo)) as pool, Progress(len(todo), "tracks") as progress:
             try:
                 for job, outcome in pool.outcomes(jobs):
                     done.append((job, outcome))
@@ -163,6 +180,14 @@ class _Build:
                         self._keep(ready, stamps)
             finally:
                 self._keep(done, stamps)
+
+    def _pool(self, jobs: int) -> Pool:
+        if self._options.scheduler:
+            from catalog.builder.cluster import ClusterPool
+
+            return ClusterPool(self._options.scheduler, self._fingerprint, self._options.dlut)
+        count = min(self._options.workers or os.cpu_count() or 1, jobs)
+        return WorkerPool(count, WorkerSetup(self._fingerprint, self._options.dlut))
 
     def _keep(self, done: Sequence[tuple[Job, Outcome]], stamps: dict[Path, FileStamp]) -> None:
         with self._store.batch():

@@ -10,6 +10,9 @@ from typing import Any
 
 from catalog.analysis import EvidencePart, TrackAnalysis, pack_point, unpack_point
 
+READY = b"ready\n"
+"""A worker's first line: everything it needs is loaded."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:

@@ -11,7 +11,7 @@ import os
 import sys
 from pathlib import Path
 
-from catalog.builder.wire import Outcome, decode_job, encode_outcome
+from catalog.builder.wire import READY, decode_job, encode_outcome
 
 
 def main(arguments: list[str]) -> int:
@@ -21,22 +21,13 @@ def main(arguments: list[str]) -> int:
     os.dup2(2, 1)  # What a library prints must not end up among the answers.
     logging.disable(logging.WARNING)
 
-    from catalog.builder.analyse import analyse
+    from catalog.builder.analyse import do_job
     from catalog.builder.evidence import EvidenceFinder
-    from catalog.builder.loudness import SoundError
 
     finder = EvidenceFinder(Path(dlut) if dlut else None)
+    answers.write(READY)
     for line in sys.stdin.buffer:
-        job = decode_job(line)
-        try:
-            outcome = Outcome(
-                analyse(job.path, job.sidecar, fingerprint, finder), notice=finder.sound_missing
-            )
-        except SoundError as error:
-            outcome = Outcome(None, str(error))
-        except Exception as error:  # noqa: BLE001 - one odd file must not stop the build
-            outcome = Outcome(None, f"analysis failed: {type(error).__name__}: {error}")
-        answers.write(encode_outcome(outcome))
+        answers.write(encode_outcome(do_job(decode_job(line), fingerprint, finder)))
     return 0
 
 

@@ -7,15 +7,18 @@ import selectors
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import IO, Self, cast
 
-from catalog.builder.wire import Job, Outcome, decode_outcome, encode_job
+from catalog.analysis import CatalogError
+from catalog.builder.wire import READY, Job, Outcome, decode_outcome, encode_job
 
 JOB_TIMEOUT_S = 30 * 60.0
 """A file that keeps a worker longer (two hours of music take about two minutes) is given up."""
@@ -30,11 +33,13 @@ class _Worker:
     def __init__(self, command: list[str]) -> None:
         self.job: Job | None = None
         self.since = 0.0
+        self.is_ready = False
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()
         self.process = subprocess.Popen(  # noqa: S603 - our own module
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # Decoders complain there about files named anyway.
+            stderr=self._errors,
             start_new_session=True,  # Ctrl-C is for the build, which ends the workers in order.
             env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
             cwd=Path(__file__).parents[2],
@@ -51,17 +56,42 @@ class _Worker:
             jobs.write(encode_job(job))
             jobs.flush()
 
-    def take(self) -> Outcome:
-        """Return the outcome that is ready; a dead or confused worker is an outcome, too."""
+    def take(self) -> Outcome | None:
+        """Return the outcome that is ready; a dead or confused worker is an outcome, too.
+
+        None when the worker has only said that it is ready. Raises CatalogError when it could
+        not even start: no file is to blame then.
+        """
         line = self.answers.readline()
+        if not self.is_ready:
+            if line != READY:
+                raise CatalogError(f"the analysis cannot start: {self._last_words()}")
+            self.is_ready = True
+            return None
         if line.endswith(b"\n"):
             try:
                 return decode_outcome(line)
             except (ValueError, KeyError, TypeError) as error:
                 self.stop()
                 return Outcome(None, f"its analysis gave no usable answer ({error})")
-        self.stop()
-        return Outcome(None, f"the process that analysed it {_ending(self.process.returncode)}")
+        return Outcome(None, f"the process that analysed it {self._ending()}")
+
+    def _last_words(self) -> str:
+        ending = self._ending()
+        self._errors.seek(0)
+        lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
+        return lines[-1] if lines else f"its process {ending}"
+
+    def _ending(self) -> str:
+        """Return how the process, whose pipe has ended, came to its end."""
+        try:
+            code = self.process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return "closed its pipe and hung"
+        if code < 0:
+            return f"was ended by {signal.Signals(-code).name}"
+        return f"ended with code {code}"
 
     @property
     def is_alive(self) -> bool:
@@ -79,6 +109,7 @@ class _Worker:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        self._errors.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +159,8 @@ class WorkerPool:
             for worker in ready + late:
                 job = cast("Job", worker.job)
                 outcome = worker.take() if worker in ready else self._give_up(worker)
+                if outcome is None:
+                    continue
                 worker.job = None
                 self._feed(worker, waiting)
                 yield job, outcome
@@ -152,15 +185,11 @@ class WorkerPool:
         worker.give(job)
 
     def _start(self) -> _Worker:
-        # A Ctrl-C between the birth of a process and its entry in the list would orphan it.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
+        with _uninterrupted():  # Between its birth and its entry in the list it had no owner.
             worker = _Worker(self._command)
             self._workers.append(worker)
             self._selector.register(worker.answers, selectors.EVENT_READ, worker)
-            return worker
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return worker
 
     def _drop(self, worker: _Worker) -> None:
         self._selector.unregister(worker.answers)
@@ -169,7 +198,17 @@ class WorkerPool:
         worker.answers.close()
 
 
-def _ending(code: int | None) -> str:
-    if code is not None and code < 0:
-        return f"was ended by {signal.Signals(-code).name}"
-    return f"ended with code {code}"
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put a Ctrl-C off until the block is done."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Only the main thread is interrupted.
+        return
+    came: list[tuple[int, FrameType | None]] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: came.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if came and callable(before):
+            before(*came[0])

@@ -55,6 +55,9 @@ def _add_build(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     build.add_argument(
         "--retry", action="store_true", help="try the files again that failed before"
     )
+    build.add_argument(
+        "--scheduler", default="", metavar="ADDRESS", help="analyse on a Dask cluster (tcp://...)"
+    )
     _add_dlut(build)
 
 
@@ -202,6 +205,7 @@ def run_build(arguments: argparse.Namespace) -> int:
         dlut=arguments.dlut,
         retry_failures=arguments.retry,
         only_these=arguments.only,
+        scheduler=arguments.scheduler,
     )
     return _build(arguments.music, _folder(arguments), options, arguments.json)
 

@@ -304,12 +304,24 @@ def test_a_worker_that_is_killed_costs_one_file(sounds: Path, pool: WorkerPool) 
 def test_a_file_that_takes_for_ever_is_given_up(
     sounds: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sleeps = [sys.executable, "-c", "import time; time.sleep(60)"]
+    sleeps = [sys.executable, "-c", "import time; print('ready', flush=True); time.sleep(60)"]
     monkeypatch.setattr(WorkerSetup, "command", lambda _setup: sleeps)
     with WorkerPool(1, WorkerSetup("test"), timeout_s=0.5) as pool:
         [(job, outcome)] = pool.outcomes([Job(sounds / "happy.flac")])
     assert job.path.name == "happy.flac"
     assert outcome.failure == "took longer than 0.5 s to analyse"
+
+
+def test_workers_that_cannot_start_blame_no_file(
+    music: Path, catalogue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    breaks = [sys.executable, "-c", "import no_such_library"]
+    with monkeypatch.context() as patch:
+        patch.setattr(WorkerSetup, "command", lambda _setup: breaks)
+        with pytest.raises(CatalogError, match=r"cannot start: .*no_such_library"):
+            build([music], catalogue, ONE)
+    report = build([music], catalogue, ONE)
+    assert (report.analysed, report.failures) == (2, [])
 
 
 def test_more_workers_than_files_and_no_files_at_all(sounds: Path) -> None:

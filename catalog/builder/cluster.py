@@ -1,0 +1,126 @@
+"""The workers of the build on other machines: a Dask cluster, for libraries past one machine.
+
+Dask moves the jobs and starts lost ones anew; what a job is, is the same as in a local worker.
+The music must lie under the same path on every machine (a network file system does that), and
+one thread per Dask worker is best: `dask worker ADDRESS --nthreads 1 --nworkers auto`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from catalog.analysis import CatalogError
+from catalog.builder.analyse import do_job
+from catalog.builder.evidence import EvidenceFinder, analysis_fingerprint
+from catalog.builder.wire import (
+    Job,
+    Outcome,
+    decode_job,
+    decode_outcome,
+    encode_job,
+    encode_outcome,
+)
+
+CONNECT_S = 10
+JOBS_PER_THREAD = 3
+"""Jobs handed out ahead, so that no worker waits for the network."""
+
+_of_thread = threading.local()
+
+
+def analyse_line(line: bytes, fingerprint: str, dlut: str) -> bytes:
+    """Do one job on a Dask worker; its models are loaded once per thread."""
+    finder: EvidenceFinder | None = getattr(_of_thread, "finder", None)
+    if finder is None:
+        finder = _of_thread.finder = EvidenceFinder(Path(dlut) if dlut else None)
+    return encode_outcome(do_job(decode_job(line), fingerprint, finder))
+
+
+def fingerprint_there(dlut: str) -> str:
+    """Return how a Dask worker would analyse: version, models, ontology."""
+    return analysis_fingerprint(Path(dlut) if dlut else None)
+
+
+class ClusterPool:
+    """Dask workers with the face of :class:`catalog.builder.workers.WorkerPool`."""
+
+    def __init__(self, address: str, fingerprint: str, dlut: Path | None = None) -> None:
+        """Connect to a scheduler such as ``tcp://192.168.1.5:8786``.
+
+        Raises:
+            CatalogError: Dask is missing, nobody answers, or the workers are another version.
+        """
+        try:
+            self._dask: Any = importlib.import_module("distributed")
+        except ImportError as error:
+            raise CatalogError(
+                "building on a cluster needs Dask: pip install distributed"
+            ) from error
+        self._fingerprint = fingerprint
+        self._dlut = str(dlut.resolve()) if dlut else ""
+        try:
+            self._client: Any = self._dask.Client(address, timeout=CONNECT_S)
+        except (OSError, ValueError) as error:
+            raise CatalogError(f"no Dask scheduler answers at {address}: {error}") from error
+        try:
+            self._check_workers(address)
+        except BaseException:
+            self._client.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._client.close()
+
+    def outcomes(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome]]:
+        """Yield each job with what became of it, as they get done."""
+        waiting = iter(jobs)
+        threads = sum(self._client.nthreads().values())
+        given: dict[Any, Job] = {}
+        first = [self._give(job, given) for job in islice(waiting, JOBS_PER_THREAD * threads)]
+        done = self._dask.as_completed(first)
+        for future in done:
+            job = given.pop(future.key)
+            outcome = self._outcome(future)
+            future.release()
+            for following in islice(waiting, 1):
+                done.add(self._give(following, given))
+            yield job, outcome
+
+    def _give(self, job: Job, given: dict[Any, Job]) -> Any:
+        line = encode_job(job)
+        future = self._client.submit(
+            analyse_line, line, self._fingerprint, self._dlut, pure=False, retries=0
+        )
+        given[future.key] = job
+        return future
+
+    def _outcome(self, future: Any) -> Outcome:
+        if future.status == "finished":
+            return decode_outcome(future.result())
+        # A file that ends its process again and again; Dask has tried it on several workers.
+        return Outcome(None, f"could not be analysed on the cluster: {future.exception()}")
+
+    def _check_workers(self, address: str) -> None:
+        found = self._client.run(fingerprint_there, self._dlut)
+        if not found:
+            raise CatalogError(f"the Dask scheduler at {address} has no workers")
+        others = [name for name, other in found.items() if other != self._fingerprint]
+        if others:
+            raise CatalogError(
+                f"the Dask worker {others[0]} has another version of Attune, its models or the"
+                " ontology; install the same everywhere"
+            )
