@@ -50,7 +50,15 @@ class _Worker:
         return cast("IO[bytes]", self.process.stdout)
 
     def give(self, job: Job) -> None:
+        """Give the worker its next job; one that is still starting gets it when it is ready.
+
+        So there is never more than one line under way, and none hides in a buffer from select.
+        """
         self.job, self.since = job, time.monotonic()
+        if self.is_ready:
+            self._send(job)
+
+    def _send(self, job: Job) -> None:
         jobs = cast("IO[bytes]", self.process.stdin)
         with suppress(BrokenPipeError):  # It has died: its answer will say so.
             jobs.write(encode_job(job))
@@ -67,6 +75,7 @@ class _Worker:
             if line != READY:
                 raise CatalogError(f"the analysis cannot start: {self._last_words()}")
             self.is_ready = True
+            self._send(cast("Job", self.job))
             return None
         if line.endswith(b"\n"):
             try:
