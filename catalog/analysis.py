@@ -56,6 +56,9 @@ class TrackAnalysis:
     no_evidence: str = ""
     """Why ``point`` is None."""
     language: str = ""
+    """Of the lyrics; empty without them."""
+    explicit: bool = False
+    """The tags warn of explicit words."""
     named_after: str = ""
     """The part of the path the title or album was made of; empty when the tags named both."""
 

@@ -20,7 +20,7 @@ from catalog.index import Subset
 from catalog.index_file import MANIFEST_FILE, Manifest
 from catalog.indexing import open_index
 from catalog.space import DEFAULT_SPACE, embed
-from catalog.store import STORE_FILE, Store
+from catalog.store import STORE_FILE, Store, TrackFilter
 from catalog.track import Track
 
 __all__ = ["CatalogError", "CatalogInfo", "Library", "Match"]
@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 
 COVER_NAMES = ("cover.jpg", "cover.png", "folder.jpg", "folder.png", "front.jpg", "front.png")
 LARGEST_COVER_BYTES = 10_000_000
+
+MOST_SUBSETS = 32
+"""Filters kept prepared; one of 220,000 tracks takes up to some megabytes."""
 
 Generation = tuple[int, int]
 
@@ -58,6 +61,8 @@ class CatalogInfo:
     """Kind of source -> number of tracks it speaks about."""
     failures: tuple[Failure, ...]
     without_evidence: dict[str, int]
+    languages: dict[str, int]
+    banned: tuple[int, ...]
     music: tuple[Path, ...]
     """The folders it was built from."""
     store_bytes: int
@@ -77,7 +82,7 @@ class Library:
         except CatalogError:
             self._store.close()
             raise
-        self._genres: dict[str, Subset] = {}
+        self._subsets: dict[TrackFilter, Subset] = {}
 
     @classmethod
     def open(cls, folder: Path) -> Library:
@@ -123,13 +128,16 @@ class Library:
         *,
         exclude: Collection[int] = (),
         genre: str | None = None,
+        language: str | None = None,
+        clean_only: bool = False,
     ) -> list[Match]:
         """Return up to ``k`` tracks nearest to ``point``, the closest first.
 
-        ``exclude`` are track ids left out; ``genre`` (letter case aside) keeps only its tracks.
+        ``exclude`` are track ids left out; ``genre`` and ``language`` (of the lyrics, letter
+        case aside) keep only theirs, ``clean_only`` drops what its tags call explicit.
         """
         vector = embed(point, DEFAULT_SPACE)
-        among = None if genre is None else self._of_genre(genre)
+        among = self._among(TrackFilter(genre, language, clean_only))
         barred = set(exclude)
         while True:
             found = self._index.nearest(vector, k, exclude=barred, among=among)
@@ -197,6 +205,8 @@ class Library:
             evidence=store.evidence_sources(),
             failures=tuple(store.failures().values()),
             without_evidence=store.without_evidence(),
+            languages=store.counts_by("language"),
+            banned=tuple(store.banned_ids()),
             music=tuple(store.roots()),
             store_bytes=store.path.stat().st_size,
         )
@@ -226,7 +236,7 @@ class Library:
         with self._lock:
             old, self._store = self._store, fresh._store
             self._index, self._generation = fresh._index, fresh._generation
-            self._genres = {}
+            self._subsets = {}
             old.close()
         return True
 
@@ -235,11 +245,14 @@ class Library:
             return int(what)
         return self._store.find_track_id(Path(what).expanduser().absolute())
 
-    def _of_genre(self, genre: str) -> Subset:
-        key = genre.casefold()
-        if key not in self._genres:
-            self._genres[key] = self._index.subset(self._store.ids_of_genre(genre))
-        return self._genres[key]
+    def _among(self, wanted: TrackFilter) -> Subset | None:
+        if wanted == TrackFilter():
+            return None
+        if wanted not in self._subsets:
+            if len(self._subsets) >= MOST_SUBSETS:
+                self._subsets.clear()
+            self._subsets[wanted] = self._index.subset(self._store.ids_that(wanted))
+        return self._subsets[wanted]
 
 
 def _cover_beside(track: Path) -> bytes | None:

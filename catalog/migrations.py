@@ -40,6 +40,11 @@ MIGRATIONS: tuple[str, ...] = (
     """,
     # Evidence from tables outside the files: it stays when a file is analysed again.
     "ALTER TABLE evidence ADD COLUMN imported INTEGER NOT NULL DEFAULT 0;",
+    # What a filter may leave out: explicit words, and what the owner does not want to hear.
+    """
+    ALTER TABLE tracks ADD COLUMN explicit INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE tracks ADD COLUMN banned INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 
 

@@ -10,6 +10,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -48,6 +49,17 @@ def _track(row: Sequence[Any]) -> Track:
         duration_s=duration_s, point=unpack_point(point), integrated_loudness_lufs=lufs,
         true_peak_dbtp=peak, lead_silence_s=lead, tail_silence_s=tail,
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class TrackFilter:
+    """Which tracks may come; None lets all through."""
+
+    genre: str | None = None
+    language: str | None = None
+    """Of the lyrics: "en", "zh" ..."""
+    clean_only: bool = False
+    """Leave out what its tags call explicit."""
 
 
 class Store:
@@ -130,9 +142,12 @@ class Store:
         return Path(row[0]) if row[0] is not None else None
 
     def points(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return ids (n,) and points (n, 24) of all tracks with a file and a point, by id."""
+        """Return ids (n,) and points (n, 24) of all tracks to choose from, by id.
+
+        Those are the tracks with a file and a point that the owner has not banned.
+        """
         rows = self._all(
-            "SELECT track_id, point FROM tracks AS t WHERE point IS NOT NULL"
+            "SELECT track_id, point FROM tracks AS t WHERE point IS NOT NULL AND NOT banned"
             " AND EXISTS (SELECT 1 FROM files AS f WHERE f.track_id = t.track_id)"
             " ORDER BY track_id"
         )
@@ -140,13 +155,19 @@ class Store:
         points = np.frombuffer(b"".join(row[1] for row in rows), "<f4")
         return ids, points.reshape(len(rows), POINT_LENGTH)
 
-    def ids_of_genre(self, genre: str) -> NDArray[np.int64]:
-        """Return the ids (sorted) of the tracks of a genre, letter case aside."""
+    def ids_that(self, wanted: TrackFilter) -> NDArray[np.int64]:
+        """Return the ids (sorted) of the tracks that pass a filter, letter case aside."""
         rows = self._all(
-            "SELECT track_id FROM tracks WHERE genre = ? COLLATE NOCASE ORDER BY track_id",
-            (genre,),
+            "SELECT track_id FROM tracks WHERE (?1 IS NULL OR genre = ?1 COLLATE NOCASE)"
+            " AND (?2 IS NULL OR language = ?2 COLLATE NOCASE) AND (NOT ?3 OR NOT explicit)"
+            " ORDER BY track_id",
+            (wanted.genre, wanted.language, int(wanted.clean_only)),
         )
         return np.array([row[0] for row in rows], np.int64)
+
+    def banned_ids(self) -> list[int]:
+        """Return the ids of the tracks that the owner has banned."""
+        return [row[0] for row in self._all("SELECT track_id FROM tracks WHERE banned")]
 
     def evidence(self, track_id: int) -> tuple[EvidencePart, ...]:
         """Return the parts behind a track's point, the strongest first."""

@@ -25,7 +25,7 @@ from catalog.store import Store
 _WRITTEN_COLUMNS = (
     "digest", "size", "sidecar", "named_after", "title", "artist", "album", "genre", "language",
     "duration_s", "integrated_loudness_lufs", "true_peak_dbtp", "lead_silence_s",
-    "tail_silence_s", "fingerprint", "point", "confidence", "no_evidence",
+    "tail_silence_s", "fingerprint", "point", "confidence", "no_evidence", "explicit",
 )  # fmt: skip
 _PUT_TRACK = (
     f"INSERT INTO tracks ({', '.join(_WRITTEN_COLUMNS)})"  # noqa: S608
@@ -77,7 +77,7 @@ class StoreWriter(Store):
                 analysis.language, analysis.duration_s,
                 analysis.integrated_loudness_lufs, analysis.true_peak_dbtp,
                 analysis.lead_silence_s, analysis.tail_silence_s, analysis.fingerprint,
-                point, analysis.confidence, analysis.no_evidence,
+                point, analysis.confidence, analysis.no_evidence, int(analysis.explicit),
             ),
         ).fetchone()  # fmt: skip
         self._base.execute("DELETE FROM evidence WHERE track_id = ? AND imported = 0", (track_id,))
@@ -113,6 +113,12 @@ class StoreWriter(Store):
         self._base.execute(
             "INSERT OR REPLACE INTO meta (key, value) VALUES ('roots', ?)",
             (json.dumps([str(root) for root in roots]),),
+        )
+
+    def ban(self, track_id: int, banned: bool) -> None:
+        """Take a track out of the next index, or let it in again."""
+        self._base.execute(
+            "UPDATE tracks SET banned = ? WHERE track_id = ?", (int(banned), track_id)
         )
 
     def put_failure(self, failure: Failure) -> None:

@@ -57,6 +57,7 @@ def analyse(
         evidence=evidence.parts,
         no_evidence=evidence.nothing_because,
         language=evidence.language,
+        explicit=tags.explicit,
         named_after=naming(path) if tags.titled_by_path else "",
     )
 

@@ -42,6 +42,8 @@ class Tags:
     comment: str = ""
     replaygain_lufs: float | None = None
     """Loudness that the file's ReplayGain tag implies."""
+    explicit: bool = False
+    """A tag, or the title, warns of explicit words."""
     titled_by_path: bool = False
     """Title or album come from the path, not from tags."""
 
@@ -63,6 +65,7 @@ def read_tags(path: Path, sidecar: Path | None = None) -> Tags:
         lyrics=lyrics or strip_times(_text(fields, "lyrics", "unsyncedlyrics", "uslt")),
         comment=_text(fields, "comment", "_comment", "description"),
         replaygain_lufs=_replaygain(_first_name(fields, "replaygain_track_gain")),
+        explicit=_is_explicit(_first_name(fields, "itunesadvisory", "explicit", "rtng"), title),
         titled_by_path=not (title and album),
     )
 
@@ -174,6 +177,12 @@ def _clean(value: str) -> str:
     sound = value.encode("utf-8", "replace").decode("utf-8")
     kept = (letter for letter in sound if letter in "\n\t" or unicodedata.category(letter) != "Cc")
     return unicodedata.normalize("NFC", "".join(kept)).strip()
+
+
+def _is_explicit(advisory: str, title: str) -> bool:
+    """Follow iTunes: 1 and 4 explicit, 2 cleaned, 0 nothing said."""
+    said = advisory.lower() in {"1", "4", "yes", "true", "explicit"}
+    return said or re.search(r"[(\[]explicit[)\]]", title, re.IGNORECASE) is not None
 
 
 def _replaygain(value: str) -> float | None:

@@ -13,11 +13,7 @@ from typing import TYPE_CHECKING, Any
 from device.commands.errors import CommandError
 
 if TYPE_CHECKING:
-    from catalog.builder.building import BuildReport
-    from catalog.library import CatalogInfo, Library
-
-SHOWN_FAILURES = 20
-"""Failed files a build names; `attune catalog info --failures` names all."""
+    from catalog.library import Library
 
 NUMBERS = re.compile(r"^-(\d+\.?\d*|\.\d+)(,.*)?$")
 """argparse takes "-0.5,0.3" for an option unless it knows that numbers look like that."""
@@ -114,6 +110,8 @@ def _add_query(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     mood.add_argument("--image", type=Path, metavar="FILE", help="a picture with faces")
     query.add_argument("--k", type=_positive, default=10, help="tracks (default: 10)")
     query.add_argument("--genre", help="only tracks of this genre")
+    query.add_argument("--language", metavar="CODE", help="only lyrics in it: en, zh, ru, ko, de")
+    query.add_argument("--clean", action="store_true", help="nothing tagged as explicit")
     _add_dlut(query)
     query._negative_number_matcher = NUMBERS
 
@@ -128,6 +126,12 @@ def _add_looks(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "attune catalog explain 17",
     )
     explain.add_argument("track", metavar="TRACK", help="track id or path of the file")
+    for name, summary in (("ban", "never choose a track"), ("allow", "let it in again")):
+        verdict = _command(
+            commands, name, run_verdict, summary,
+            "A running kiosk follows within moments.", f"attune catalog {name} 17",
+        )  # fmt: skip
+        verdict.add_argument("track", metavar="TRACK", help="track id or path of the file")
     info = _command(
         commands,
         "info",
@@ -228,51 +232,14 @@ def run_demo(arguments: argparse.Namespace) -> int:
 def _build(music: list[Path], folder: Path, options: Any, as_json: bool) -> int:
     from catalog.analysis import CatalogError
     from catalog.builder.building import build
+    from device.commands.catalog_report import report_json, report_text
 
     try:
         report = build(music, folder, options)
     except CatalogError as error:
         raise CommandError(str(error)) from error
-    print(json.dumps(_report_json(report, folder)) if as_json else _report_text(report, folder))
+    print(json.dumps(report_json(report, folder)) if as_json else report_text(report, folder))
     return 130 if report.interrupted else 0
-
-
-def _report_json(report: BuildReport, folder: Path) -> dict[str, Any]:
-    return {
-        "folder": str(folder),
-        "found": report.found,
-        "unchanged": report.unchanged,
-        "analysed": report.analysed,
-        "moved": report.moved,
-        "removed": report.removed,
-        "in_index": report.in_index,
-        "without_evidence": report.without_evidence,
-        "failures": [{"path": str(one.path), "reason": one.reason} for one in report.failures],
-        "notices": report.notices,
-        "interrupted": report.interrupted,
-        "seconds": round(report.seconds, 3),
-    }
-
-
-def _report_text(report: BuildReport, folder: Path) -> str:
-    lines = [
-        f"{report.found:,} files: {report.analysed:,} analysed, {report.unchanged:,} as before,"
-        f" {report.moved:,} moved or copied, {report.removed:,} gone ({report.seconds:.1f} s)"
-    ]
-    for reason, count in report.without_evidence.items():
-        lines.append(f"{count:,} not in the index: {reason}")
-    lines += report.notices
-    if report.failures:
-        lines.append(f"{len(report.failures):,} could not be taken:")
-        shown = report.failures[:SHOWN_FAILURES]
-        lines += [f"  {one.path}: {one.reason}" for one in shown]
-        if len(report.failures) > SHOWN_FAILURES:
-            lines.append("  ... all of them: attune catalog info --failures")
-    if report.interrupted:
-        lines.append("stopped; what was done is kept, run it again to go on")
-    else:
-        lines.append(f"{report.in_index:,} tracks to choose from in {folder}")
-    return "\n".join(lines)
 
 
 # --- query, explain, info, map ----------------------------------------------------------
@@ -305,14 +272,44 @@ def run_explain(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def run_verdict(arguments: argparse.Namespace) -> int:
+    """Ban a track or allow it again."""
+    from catalog.analysis import CatalogError
+    from catalog.builder.building import alone
+    from catalog.indexing import renew_index
+    from catalog.store_writer import StoreWriter
+
+    banned = arguments.catalog_command == "ban"
+    folder = _folder(arguments)
+    with _library(arguments) as library:
+        track = library.find(arguments.track)
+    if track is None:
+        raise CommandError(f"no track {arguments.track} in {folder}")
+    try:
+        with alone(folder), StoreWriter(folder) as store:
+            with store.batch():
+                store.ban(track.track_id, banned)
+            in_index = renew_index(store, folder)
+    except CatalogError as error:
+        raise CommandError(str(error)) from error
+    if arguments.json:
+        facts = {"track_id": track.track_id, "title": track.title, "banned": banned}
+        print(json.dumps({**facts, "in_index": in_index}, ensure_ascii=False))
+    else:
+        print(f"{track.title}: {'banned' if banned else 'allowed'}; {in_index:,} to choose from")
+    return 0
+
+
 def run_info(arguments: argparse.Namespace) -> int:
     """Print the catalogue in numbers."""
+    from device.commands.catalog_report import info_json, info_text
+
     with _library(arguments) as library:
         info = library.info()
     if arguments.json:
-        print(json.dumps(_info_json(info), ensure_ascii=False))
+        print(json.dumps(info_json(info), ensure_ascii=False))
     else:
-        print(_info_text(info, arguments.failures))
+        print(info_text(info, arguments.failures))
     return 0
 
 
@@ -335,52 +332,6 @@ def run_map(arguments: argparse.Namespace) -> int:
     else:
         print(f"{arguments.out}: {len(tracks):,} tracks")
     return 0
-
-
-def _info_json(info: CatalogInfo) -> dict[str, Any]:
-    return {
-        "folder": str(info.folder),
-        "music": [str(path) for path in info.music],
-        "tracks": info.tracks_in_store,
-        "in_index": info.tracks_in_index,
-        "duration_s": round(info.duration_s, 1),
-        "without_evidence": info.without_evidence,
-        "genres": info.genres,
-        "artists": len(info.artists),
-        "evidence": info.evidence,
-        "failures": [{"path": str(one.path), "reason": one.reason} for one in info.failures],
-        "index": {
-            "space": info.index.space,
-            "dimension": info.index.dimension,
-            "metric": info.index.metric,
-            "bytes": info.index.bytes,
-            "sha256": info.index.sha256,
-        },
-        "store_bytes": info.store_bytes,
-    }
-
-
-def _info_text(info: CatalogInfo, all_failures: bool) -> str:
-    def counted(counts: dict[str, int]) -> str:
-        named = [f"{name or 'none'} {count:,}" for name, count in list(counts.items())[:8]]
-        return ", ".join(named) + (" ..." if len(counts) > 8 else "") or "none"
-
-    hours = info.duration_s / 3600
-    lines = [
-        f"catalogue   {info.folder}",
-        f"music       {', '.join(str(path) for path in info.music)}",
-        f"tracks      {info.tracks_in_index:,} of {info.tracks_in_store:,} to choose from;"
-        f" {hours:.1f} hours, {len(info.artists):,} artists",
-        f"genres      {counted(info.genres)}",
-        f"evidence    {counted(info.evidence)}",
-        f"index       {info.index.space}, {info.index.dimension} numbers a track,"
-        f" {info.index.bytes / 1e6:.1f} MB; store {info.store_bytes / 1e6:.1f} MB",
-    ]
-    lines += [f"left out    {n:,}: {why}" for why, n in info.without_evidence.items()]
-    lines.append(f"failed      {len(info.failures):,} files")
-    if all_failures:
-        lines += [f"  {one.path}: {one.reason}" for one in info.failures]
-    return "\n".join(lines)
 
 
 def _library(arguments: argparse.Namespace) -> Library:

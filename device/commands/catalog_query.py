@@ -31,10 +31,17 @@ class AskedMood:
 def answer(library: Library, arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the mood asked for and its tracks; raises CommandError when there is no mood."""
     mood = _mood(arguments)
-    matches = library.nearest(mood.point, arguments.k, genre=arguments.genre)
-    if not matches and arguments.genre is not None:
+    matches = library.nearest(
+        mood.point,
+        arguments.k,
+        genre=arguments.genre,
+        language=arguments.language,
+        clean_only=arguments.clean,
+    )
+    if not matches and (arguments.genre or arguments.language):
+        wanted = " and ".join(repr(one) for one in (arguments.genre, arguments.language) if one)
         raise CommandError(
-            f"no track of the genre {arguments.genre!r}: `attune catalog info` lists the genres"
+            f"no track of {wanted}: `attune catalog info` lists the genres and languages"
         )
     return {
         "mood": _mood_json(mood),

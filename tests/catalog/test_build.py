@@ -339,7 +339,7 @@ def test_more_workers_than_files_and_no_files_at_all(sounds: Path) -> None:
 
 
 def test_the_report_can_be_printed_as_json(music: Path, catalogue: Path) -> None:
-    from device.commands.catalog import _report_json
+    from device.commands.catalog_report import report_json
 
-    report = json.loads(json.dumps(_report_json(build([music], catalogue, ONE), catalogue)))
+    report = json.loads(json.dumps(report_json(build([music], catalogue, ONE), catalogue)))
     assert report["in_index"] == 2

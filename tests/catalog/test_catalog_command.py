@@ -95,8 +95,21 @@ def test_a_genre_restricts_and_an_unknown_one_is_named(
 ) -> None:
     found = answer(capsys, "query", "--va", "0,0", "--genre", "pop", "--folder", folder)
     assert {track["genre"] for track in found["tracks"]} == {"pop"}
-    with pytest.raises(CommandError, match="no track of the genre 'polka'"):
+    with pytest.raises(CommandError, match="no track of 'polka'"):
         attune("query", "--va", "0,0", "--genre", "polka", "--folder", folder)
+
+
+def test_a_banned_track_never_comes_until_allowed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make_library(tmp_path, 40)
+    ask = ("query", "--va", "-0.4,0.3", "--k", "40", "--folder", folder)
+    first = answer(capsys, *ask)["tracks"][0]["track_id"]
+    assert answer(capsys, "ban", str(first), "--folder", folder)["in_index"] == 39
+    assert first not in [one["track_id"] for one in answer(capsys, *ask)["tracks"]]
+    assert answer(capsys, "info", "--folder", folder)["banned"] == [first]
+    answer(capsys, "allow", str(first), "--folder", folder)
+    assert answer(capsys, *ask)["tracks"][0]["track_id"] == first
 
 
 def test_a_picture_without_a_face_and_one_that_is_none_are_named(

@@ -64,6 +64,22 @@ def test_exclusions_and_genre_are_kept_to(made: Path) -> None:
         assert library.nearest(TENSE, 10, exclude=everything) == []
 
 
+def test_language_and_explicit_words_are_filters(folder: Path) -> None:
+    point = make_points(1, seed=2)[0]
+    with StoreWriter(folder) as store:
+        with store.batch():
+            for number, (language, explicit) in enumerate((("zh", 0), ("zh", 1), ("en", 1))):
+                found = analysis(7000 + number, point, language=language, explicit=bool(explicit))
+                store.put_track(Path(f"/l/{number}.mp3"), FileStamp(1, number), found)
+        renew_index(store, folder)
+    with Library.open(folder) as library:
+        names = [m.track.path.name for m in library.nearest(point, 9, language="ZH")]
+        assert sorted(names) == ["0.mp3", "1.mp3"]
+        clean = library.nearest(point, 9, language="zh", clean_only=True)
+        assert [m.track.path.name for m in clean] == ["0.mp3"]
+        assert len(library.nearest(point, 2000, clean_only=True)) == COUNT + 1
+
+
 def test_tracks_whose_files_went_away_are_stepped_over(folder: Path) -> None:
     with Library.open(folder) as library:
         best = library.nearest(TENSE, 8)

@@ -51,6 +51,21 @@ def test_broken_utf8_in_a_tag_costs_neither_the_track_nor_the_rest(tmp_path: Pat
     assert tags.artist == "Somebody"
 
 
+@pytest.mark.parametrize(
+    ("tags", "explicit"),
+    [
+        ({"ITUNESADVISORY": "1"}, True),
+        ({"ITUNESADVISORY": "2"}, False),
+        ({"title": "Song [Explicit]"}, True),
+        ({"title": "An explicit song"}, False),
+    ],
+)
+def test_a_warning_of_explicit_words_is_read(
+    tmp_path: Path, tags: dict[str, str], explicit: bool
+) -> None:
+    assert read_tags(write_tone(tmp_path / "a.flac", 1.2, tags=tags)).explicit is explicit
+
+
 def test_a_huge_tag_is_cut(tmp_path: Path) -> None:
     path = write_tone(tmp_path / "a.flac", 1.2, tags={"title": "y" * 5000, "lyrics": "z" * 99_999})
     tags = read_tags(path)
