@@ -30,6 +30,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     _add_import(commands)
     _add_query(commands)
     _add_looks(commands)
+    _add_annotate(commands)
 
 
 def _add_build(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -114,6 +115,20 @@ def _add_query(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     query.add_argument("--clean", action="store_true", help="nothing tagged as explicit")
     _add_dlut(query)
     query._negative_number_matcher = NUMBERS
+
+
+def _add_annotate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from device.commands import catalog_annotate
+
+    annotate = _command(
+        commands,
+        "annotate-audio",
+        catalog_annotate.run,
+        "what sound files sound like",
+        "Prints the nine GEMS emotions, the genre, valence and arousal of each file.",
+        "attune catalog annotate-audio song.mp3 --json",
+    )
+    catalog_annotate.add_arguments(annotate)
 
 
 def _add_looks(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
