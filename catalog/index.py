@@ -28,9 +28,10 @@ EF_SEARCH = 200
 """hnswlib's parameters: over 220,000 clustered vectors recall@10 is above .999 at about 0.2 ms
 a query; benchmarks/bench_index.py measures them anew."""
 
-GRAPH_FILTER_SHARE = 0.2
-"""A filter that leaves less is answered by the exact search: hnswlib's own filter then visits
-ever more of the graph (at 220,000 tracks: equal at a fifth, 250 times slower at a hundredth)."""
+FILTER_SWITCH = 4000
+"""A filter that leaves m of n tracks is answered by the graph where m * m > 4000 * n, else by the
+exact search: hnswlib's own filter costs about 0.2 ms * n / m, picking and multiplying m rows
+about 50 ns * m (benchmarks/bench_index.py, at 220,000 and 1,000,000 tracks)."""
 
 GATHER_SHARE = 0.3
 """Of more tracks than this share all distances are worked out: picking rows costs more."""
@@ -76,7 +77,7 @@ class Subset:
         self.rows = rows
         self.share = rows.size / count if count else 0.0
         self.contains: Callable[[int], bool] | None = None
-        if self.share >= GRAPH_FILTER_SHARE:
+        if rows.size**2 > FILTER_SWITCH * count:
             self.contains = frozenset(rows.tolist()).__contains__
 
 

@@ -115,6 +115,20 @@ def test_a_search_among_some_finds_the_nearest_of_them(
     assert len(set(found) & set(truth)) >= len(truth) - 1
 
 
+def test_few_are_searched_exactly_and_many_by_the_graph(
+    index: VectorIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("catalog.index.FILTER_SWITCH", 400)
+    few, many = index.subset(IDS[::5]), index.subset(IDS[IDS % 3 == 1])
+    assert few.contains is None
+    assert many.contains is not None
+    hits = 0
+    for vector in queries(50):
+        truth = {one.track_id for one in index.exact.nearest(vector, 10, among=many)}
+        hits += len(truth & {one.track_id for one in index.nearest(vector, 10, among=many)})
+    assert hits >= 0.999 * 500
+
+
 def test_a_search_among_some_keeps_to_the_excluded(index: VectorIndex) -> None:
     subset = index.subset(IDS[::2])
     for vector in queries(10):
