@@ -5,22 +5,21 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from catalog.analysis import CatalogError, EvidencePart, fuse
 from catalog.builder.tags import Tags
 from catalog.emotions import EmotionPoint
+from catalog.sound import SoundAnnotator, SoundError
+from catalog.sound.annotator import MODEL as SOUND_MODEL
 from catalog.words import WordMood, read_mood, read_track
-
-if TYPE_CHECKING:
-    from catalog.sound import SoundAnnotator
+from models_tflite.runtime import ModelError
 
 TRUST: dict[str, float] = {
     "mood tag": 1.0,
     "sound": 0.8,
     "title and lyrics": 0.6,
-    "comment": 0.3,
-    "title": 0.25,
+    "comment": 0.2,
+    "title": 0.15,
 }
 """How far each kind of source is trusted before its own confidence. A judgement, not measured:
 a mood tag is a person's word for this very track; a title names a subject more often than a
@@ -47,12 +46,8 @@ def analysis_fingerprint(dlut: Path | None) -> str:
             digest.update(dlut.read_bytes())
         except OSError as error:
             raise CatalogError(f"{dlut}: cannot be read: {error.strerror}") from error
-    try:
-        from catalog.sound import MODEL_FILE
-
-        digest.update(MODEL_FILE.read_bytes())
-    except (ImportError, OSError):
-        digest.update(b"no sound model")
+    for file in (SOUND_MODEL, SOUND_MODEL.with_suffix(".json")):
+        digest.update(file.read_bytes() if file.exists() else b"no sound model")
     return digest.hexdigest()[:16]
 
 
@@ -79,10 +74,8 @@ class EvidenceFinder:
         self.sound_missing = ""
         """Why sound cannot be analysed; empty when it can."""
         try:
-            from catalog.sound import SoundAnnotator
-
             self._annotator = SoundAnnotator.load()
-        except (ImportError, OSError, ValueError, RuntimeError) as error:
+        except ModelError as error:
             self.sound_missing = f"sound is not analysed: {error}"
 
     def find(self, path: Path, tags: Tags) -> Evidence:
@@ -111,7 +104,7 @@ class EvidenceFinder:
             return None, "", "its sound was not analysed"
         try:
             heard = self._annotator.annotate(path)
-        except (OSError, ValueError, RuntimeError) as error:
+        except SoundError as error:
             return None, "", f"its sound could not be analysed ({error})"
         genre, share = max(heard.genre.items(), key=lambda item: item[1])
         strongest = max(heard.gems.items(), key=lambda item: item[1])[0]
