@@ -153,13 +153,15 @@ class SoundFile:
         """Seek at or before ``goal_s``; return the time really reached."""
         stream = self._stream
         origin = stream.start_time or 0
-        self._container.seek(int(goal_s / stream.time_base) + origin, stream=stream)
-        for packet in self._container.demux(stream):
-            if packet.pts is not None:
-                reached = float((packet.pts - origin) * stream.time_base)
-                self._container.seek(packet.pts, stream=stream)
-                return max(0.0, reached)
-        return 0.0
+        goal = int(goal_s / stream.time_base) + origin
+        self._container.seek(goal, stream=stream)
+        # Only a decoded frame knows its time: a packet's still counts the decoder's delay.
+        landed = next((frame.pts for frame in self._frames()), None)
+        if landed is None:
+            self._container.seek(origin, stream=stream)
+            return 0.0
+        self._container.seek(goal, stream=stream)
+        return max(0.0, float((landed - origin) * stream.time_base))
 
     def _exact_end_s(self) -> float | None:
         """The end in seconds where sound is padded after it (MP4) or an end was asked for."""

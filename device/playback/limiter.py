@@ -3,7 +3,7 @@
 The gain is worked out for sub-blocks of 32 frames: the smallest gain that the sub-blocks of the
 look-ahead need is approached in a straight line and reached before the peak arrives, then let
 go exponentially. True peaks are estimated as in ITU-R BS.1770-4, annex 2: four-fold
-oversampling with a 48-tap polyphase filter.
+oversampling, here with 24 taps a phase: the 12 of the standard miss up to 0.5 dB more on noise.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ LOOK_AHEAD = 8
 
 RELEASE_S = 0.2
 PHASES = 4
-TAPS = 12
+TAPS = 24
+MARGIN_DB = 0.3
+"""What the estimate may miss: measured against FFmpeg's meter on bursts of white noise."""
 
 
 def _oversampler() -> NDArray[np.float32]:
-    """Return the polyphase filters (4, 12): a windowed sinc cut at the original Nyquist rate."""
+    """Return the polyphase filters (4, 24): a windowed sinc cut at the original Nyquist rate."""
     length = PHASES * TAPS
     at = (np.arange(length) - (length - 1) / 2) / PHASES
-    taps = np.sinc(at) * np.kaiser(length, 5.0)
+    taps = np.sinc(at) * np.kaiser(length, 4.0)
     phases = taps.reshape(TAPS, PHASES).T
     scaled: NDArray[np.float32] = (phases / phases.sum(axis=1, keepdims=True)).astype(np.float32)
     return scaled
@@ -39,7 +41,7 @@ class Limiter:
     delay_frames = SUB_BLOCK * LOOK_AHEAD
 
     def __init__(self, limit_dbtp: float, rate_hz: int) -> None:
-        self._limit = 10.0 ** (limit_dbtp / 20.0)
+        self._limit = 10.0 ** ((limit_dbtp - MARGIN_DB) / 20.0)
         self._release = 1.0 - float(np.exp(-SUB_BLOCK / (RELEASE_S * rate_hz)))
         self._filters = _oversampler()
         self._past = np.zeros((TAPS - 1, 2), np.float32)
@@ -76,13 +78,18 @@ class Limiter:
         """Return the gain of every frame (n, 1)."""
         corners = [self._gain]
         for peak in peaks.tolist():
-            self._needs.append(1.0 if peak <= self._limit else self._limit / peak)
+            need = 1.0 if peak <= self._limit else self._limit / peak
+            # The filter sees a peak up to half its length late: in the sub-block before.
+            self._needs[-1] = min(self._needs[-1], need)
+            self._needs.append(need)
             del self._needs[0]
             corners.append(self._next_gain(corners[-1]))
         self._gain = 1.0 if corners[-1] > 0.99999 else corners[-1]
         within = np.arange(1, SUB_BLOCK + 1, dtype=np.float32) / SUB_BLOCK
         edges = np.asarray(corners, np.float32)
-        gains: NDArray[np.float32] = edges[:-1, None] + np.diff(edges)[:, None] * within
+        gains: NDArray[np.float32] = (edges[:-1, None] + np.diff(edges)[:, None] * within).astype(
+            np.float32
+        )
         return gains.reshape(-1, 1)
 
     def _next_gain(self, gain: float) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
@@ -42,6 +43,10 @@ ENGINE_DEATHS_WINDOW_S = 60.0
 class EngineLostError(Exception):
     """The audio process ended or hangs."""
 
+    def __init__(self, message: str, crashed: bool) -> None:
+        super().__init__(message)
+        self.crashed = crashed
+
 
 class PlayerWorker:
     """Plays what the conductor orders; the only owner of the sound output.
@@ -59,7 +64,7 @@ class PlayerWorker:
         orders: BoundedQueue[PlayerOrder],
         states: LatestSlot[PlayerState],
         events: BoundedQueue[PlayerEvent],
-        clock: Clock,
+        clock: Clock = time.monotonic,
     ) -> None:
         self._settings = settings
         self._orders = orders
@@ -103,7 +108,7 @@ class PlayerWorker:
                 while (event := engine.receive(0)) is not None:
                     self._hear(event)
                 if fault := engine.fault():
-                    raise EngineLostError(fault)
+                    raise EngineLostError(fault, engine.crashed)
                 self._publish(self._state)
 
     def _obey(self, engine: EngineProcess, order: PlayerOrder) -> None:
@@ -178,7 +183,7 @@ class PlayerWorker:
         """Count the death; too many within a minute end this worker."""
         now = self._clock()
         log.error("%s; starting it again", lost)
-        self._pass_on(self._program.lose_engine(self._state.position_s))
+        self._pass_on(self._program.lose_engine(self._state.position_s, lost.crashed))
         self._deaths.append(now)
         if (
             len(self._deaths) == MOST_ENGINE_DEATHS

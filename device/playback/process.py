@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import subprocess
 import sys
 import threading
@@ -21,6 +22,9 @@ SILENT_MAX_S = 5.0
 may never return."""
 
 END_TIMEOUT_S = 0.5
+CRASH_SIGNALS = (
+    signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL,
+)  # fmt: skip
 
 
 class EngineProcess:
@@ -80,6 +84,11 @@ class EngineProcess:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def crashed(self) -> bool:
+        """True when a fault of its own code ended it, as a broken decoder's would."""
+        return -(self._process.poll() or 0) in CRASH_SIGNALS
 
     def fault(self) -> str:
         """Return why the process is of no more use; empty while it is well."""

@@ -27,7 +27,7 @@ COUNTS_AS_PLAYED_S = 5.0
 """A track that sounded for less before it failed does not end a row of failures."""
 
 CRASHED_AT_ONCE_S = 3.0
-"""When the audio process dies so soon after a track began, the track is taken for the cause."""
+"""When the audio process crashes so soon after a track began, the track is the cause."""
 
 TAIL_SILENCE_KEPT_S = 0.2
 """A shorter silence at the end is left as it is."""
@@ -60,6 +60,7 @@ class Program:
         """What went wrong last, for a person; empty again once music plays."""
         self._failures = 0
         self._hurry = False
+        self._suspect = 0
         self._out: list[PlayerEvent] = []
 
     def play_now(self, track: Track) -> wire.PlayOrder:
@@ -96,14 +97,18 @@ class Program:
         item = self._items.get(voice) if voice is not None else None
         return item.track if item else None
 
-    def lose_engine(self, position_s: float) -> list[PlayerEvent]:
-        """The audio process died: name the culprit, if it is likely a track."""
+    def lose_engine(self, position_s: float, crashed: bool) -> list[PlayerEvent]:
+        """The audio process ended: name the culprit, if it is likely a track.
+
+        It is when the process crashed soon after the track began, or ended twice with it.
+        """
         self._out = []
         item = self.sounding or self.waiting
         if item is None:
             return []
         played_s = max(0.0, position_s - item.track.lead_silence_s) if self.sounding else 0.0
-        if played_s < CRASHED_AT_ONCE_S:
+        again, self._suspect = self._suspect == item.voice, item.voice
+        if again or (crashed and played_s < CRASHED_AT_ONCE_S):
             message = f"{item.track.path}: ended the audio process when it was played"
             self._ended(wire.Ended(item.voice, "failed", played_s, message))
         return self._out
