@@ -74,7 +74,8 @@ class WavOutput:
         self._pacer = Pacer(clock, self.rate_hz, BUFFER_S) if clock else None
         self._bytes = 0
         self._rng = np.random.default_rng(0)
-        self._file = wave.open(str(path), "wb")  # noqa: SIM115 - closed by close()
+        self._raw = path.open("wb")
+        self._file = wave.open(self._raw, "wb")
         self._file.setnchannels(2)
         self._file.setsampwidth(2)
         self._file.setframerate(self.rate_hz)
@@ -90,6 +91,7 @@ class WavOutput:
 
     def close(self) -> None:
         self._file.close()
+        self._raw.close()
 
     def _to_int16(self, block: NDArray[np.float32]) -> bytes:
         """Triangular dither of one step (Lipshitz 1992), but digital silence stays silent."""

@@ -9,12 +9,15 @@ callbacks need it and fail under systemd's ``MemoryDenyWriteExecute``; plain wri
 from __future__ import annotations
 
 import contextlib
+import json
+import logging
 import os
 import re
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,11 +26,15 @@ from numpy.typing import NDArray
 
 from device.playback.clocked import DEFAULT_RATE_HZ, NullOutput, Pacer, WavOutput
 
+log = logging.getLogger(__name__)
+
 BUFFER_S = 0.25
 """Sound kept in the device: what the audio process may sleep, and what an order waits."""
 
 RATES_HZ = (44_100, 48_000, 96_000, 32_000)
 """Tried after the device's own rate; most music is at 44.1 kHz and then needs no resampling."""
+
+LIST_TIMEOUT_S = 8.0
 
 _HARDWARE = re.compile(r"^(?P<label>.*?)(?:: .*)? \(hw:(?P<card>\d+),(?P<device>\d+)\)$")
 
@@ -76,13 +83,29 @@ class Output(Protocol):
 
 
 def list_outputs() -> list[OutputDevice]:
-    """Return what can be played to, the default first; empty without PortAudio or a card."""
+    """Return what can be played to, the default first; empty without PortAudio or a card.
+
+    A process of its own asks: PortAudio and ALSA's plugins may hang on a sick sound server and
+    abort on a sick configuration, and neither may take the caller along.
+    """
+    command = [sys.executable, "-m", "device.playback.output"]
+    try:
+        asked = subprocess.run(command, capture_output=True, timeout=LIST_TIMEOUT_S, check=True)  # noqa: S603
+        return [OutputDevice(**found) for found in json.loads(asked.stdout)]
+    except (OSError, subprocess.SubprocessError, ValueError, TypeError) as error:
+        log.warning("the sound outputs cannot be listed: %s", error)
+        return []
+
+
+def main() -> int:
+    """Print this machine's outputs as JSON."""
     try:
         with _quiet():
-            sounddevice = _fresh_portaudio()
-            return _devices(sounddevice)
+            found = _devices(_fresh_portaudio())
     except OutputError:
-        return []
+        found = []
+    print(json.dumps([asdict(device) for device in found]))
+    return 0
 
 
 def open_output(
@@ -251,3 +274,7 @@ def _reason(error: Exception) -> str:
     """The last, most precise part of PortAudio's words."""
     text = str(error.args[0]) if error.args else str(error)
     return text.split(": ")[-1] if text else "no reason given"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -16,6 +16,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+WAV_HEADER_BYTES = 44
+NO_CARD = "pcm.!default { type hw card 0 }\n"
+"""As on a machine without cards: PortAudio aborts where no default is configured at all."""
+
 RECORDER = """
 pcm.silence {{ type null }}
 pcm.{name} {{
@@ -47,7 +51,7 @@ class AlsaConfig:
 
     def plug_in(self, name: str) -> None:
         """Let a recording card appear."""
-        self._write(RECORDER.format(name=name, file=self.recording))
+        self._write(NO_CARD + RECORDER.format(name=name, file=self.recording))
 
     def use_pulse(self) -> None:
         """Let everything go to the PulseAudio server."""
@@ -55,7 +59,7 @@ class AlsaConfig:
 
     def unplug(self) -> None:
         """Let no card be there."""
-        self._write("# no card\n")
+        self._write(NO_CARD)
 
     def played(self) -> NDArray[np.float64]:
         """Return what was recorded so far (n, 2), -1..1."""
@@ -113,11 +117,19 @@ class PulseServer:
             self._server = None
 
     def record(self, path: Path) -> subprocess.Popen[bytes]:
-        """Record what comes out of the sink into a WAV file until the process is ended."""
-        return subprocess.Popen(
+        """Record what comes out of the sink into a WAV file until the process is ended.
+
+        Returns once the recording runs.
+        """
+        recorder = subprocess.Popen(
             [
                 "parec", "--device=room.monitor", "--file-format=wav", "--rate=44100",
-                "--channels=2", "--format=s16le", str(path),
+                "--channels=2", "--format=s16le", "--latency-msec=50", str(path),
             ],
             env=self.environment,
         )  # fmt: skip
+        for _ in range(100):
+            if path.exists() and path.stat().st_size > WAV_HEADER_BYTES:
+                break
+            time.sleep(0.05)
+        return recorder

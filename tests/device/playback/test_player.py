@@ -6,68 +6,20 @@ import argparse
 import os
 import signal
 import threading
-import time
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from catalog.emotions import neutral_point
 from catalog.track import Track
-from device.channels import BoundedQueue, LatestSlot
 from device.commands import play
 from device.commands.errors import CommandError
-from device.config import PlaybackSettings
 from device.playback import messages as m
 from device.playback.output import OutputError, list_outputs, open_output
-from device.playback.player import PlayerWorker
-from device.readings import PlayerState
-from device.supervisor import Supervisor
+from tests.device.playback.player_at_work import RATE_HZ, Playing, a_track
 from tests.fakes.sounds import sine, write_sound
-
-RATE_HZ = 44_100
-
-
-def a_track(path: Path, number: int, seconds: float) -> Track:
-    return Track(
-        number, path, path.stem, "", "", "", seconds, neutral_point(),
-        integrated_loudness_lufs=-16.0, true_peak_dbtp=-6.0,
-    )  # fmt: skip
-
-
-class Playing:
-    """A supervised PlayerWorker."""
-
-    def __init__(self, **settings: Any) -> None:
-        self.orders: BoundedQueue[m.PlayerOrder] = BoundedQueue(16, drop="oldest")
-        self.states: LatestSlot[PlayerState] = LatestSlot()
-        self.events: BoundedQueue[m.PlayerEvent] = BoundedQueue(64, drop="oldest")
-        self.heard: list[m.PlayerEvent] = []
-        self.worker = PlayerWorker(
-            PlaybackSettings(**settings), self.orders, self.states, self.events
-        )
-        self.house = Supervisor([self.worker])
-
-    def __enter__(self) -> Playing:
-        self.house.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        assert self.house.stop(5) == []
-
-    def until(self, condition: Callable[[PlayerState], bool], timeout_s: float = 10) -> PlayerState:
-        end = time.monotonic() + timeout_s
-        while True:
-            while (event := self.events.get(0)) is not None:
-                self.heard.append(event)
-            state = self.states.latest()
-            if state is not None and condition(state):
-                return state
-            assert time.monotonic() < end, (state, self.heard, self.house.health())
-            time.sleep(0.02)
 
 
 @pytest.fixture(scope="module", name="songs")

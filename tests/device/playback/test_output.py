@@ -1,0 +1,188 @@
+"""Real PortAudio on ALSA devices without hardware, and the outputs without a device."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from device.playback import messages as m
+from device.playback.clocked import BUFFER_S, NullOutput, Pacer
+from device.playback.output import OutputError, _stable_name, list_outputs, open_output
+from tests.device.playback.player_at_work import RATE_HZ, Playing, a_track
+from tests.fakes.alsa_devices import AlsaConfig, PulseServer
+from tests.fakes.sounds import noise, sine, write_sound
+
+
+@pytest.fixture
+def alsa(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AlsaConfig]:
+    yield AlsaConfig(tmp_path, monkeypatch)
+
+
+def test_cards_have_the_name_that_alsa_gives_them(tmp_path: Path) -> None:
+    (tmp_path / "card2").mkdir()
+    (tmp_path / "card2" / "id").write_text("DAC\n")
+    assert _stable_name("USB DAC: Audio (hw:2,0)", tmp_path)[0] == "DAC"
+    assert _stable_name("USB DAC: Audio #1 (hw:2,1)", tmp_path)[0] == "DAC,1"
+    assert _stable_name("Gone: Audio (hw:7,0)", tmp_path)[0] == "Gone"
+    assert _stable_name("pulse", tmp_path)[0] == "pulse"
+    for plumbing in ("dmix", "surround51", "sysdefault", "null"):
+        assert _stable_name(plumbing, tmp_path)[0] == ""
+
+
+def test_a_card_appears_and_goes_without_a_restart(alsa: AlsaConfig) -> None:
+    assert list_outputs() == []
+    with pytest.raises(OutputError, match="no sound card: plug one in"):
+        open_output("auto")
+    alsa.plug_in("desk")
+    assert "desk" in [output.name for output in list_outputs()]
+    with pytest.raises(OutputError, match=r"sound card kitchen is not there.*there now: .*desk"):
+        open_output("kitchen")
+    alsa.unplug()
+    assert list_outputs() == []
+
+
+def test_portaudio_gets_every_sample_at_the_pace_of_time(alsa: AlsaConfig) -> None:
+    alsa.plug_in("desk")
+    output = open_output("desk")
+    sound = sine(3, 440, 0.5, output.rate_hz).astype(np.float32)
+    for at in range(0, len(sound), 2048):
+        assert output.write(sound[at : at + 2048])
+    output.close()
+    heard = alsa.played()[: len(sound)]
+    assert output.rate_hz == RATE_HZ
+    np.testing.assert_allclose(heard, sound[: len(heard)], atol=2e-4)
+    assert len(heard) > len(sound) - output.rate_hz
+
+
+def test_without_a_card_music_waits_and_begins_when_one_is_there(
+    alsa: AlsaConfig, tmp_path: Path
+) -> None:
+    song = a_track(write_sound(tmp_path / "a.flac", sine(20.0)), 1, 20.0)
+    with Playing(output="desk", volume_percent=100) as playing:
+        playing.orders.put(m.PlayNow(song))
+        state = playing.until(lambda s: s.status == "no_output" and s.track == song)
+        assert "sound card desk is not there: plug it in" in state.message
+        assert state.position_s == 0
+        assert playing.worker.note == state.message
+        alsa.plug_in("desk")
+        state = playing.until(lambda s: s.status == "playing" and s.position_s > 0.3)
+        assert (state.message, state.output, playing.worker.note) == ("", "desk", "")
+
+
+@pytest.fixture
+def pulse(
+    alsa: AlsaConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[PulseServer]:
+    alsa.use_pulse()
+    server = PulseServer(tmp_path / "pulse")
+    for key in ("XDG_RUNTIME_DIR", "HOME", "PULSE_SERVER"):
+        monkeypatch.setenv(key, server.environment[key])
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.mark.slow
+def test_a_card_that_goes_away_holds_the_position_and_resumes_by_itself(
+    pulse: PulseServer, tmp_path: Path
+) -> None:
+    song = a_track(write_sound(tmp_path / "a.flac", noise(30.0, 0.1, 1)), 1, 30.0)
+    with Playing(output="auto") as playing:
+        playing.orders.put(m.PlayNow(song))
+        playing.until(lambda s: s.position_s > 0.8)
+        pulse.stop()
+        lost = playing.until(lambda s: s.status == "no_output", 15)
+        assert "plug" in lost.message
+        assert lost.track == song
+        held = playing.until(lambda s: s.status == "no_output" and s is not lost)
+        pulse.start()
+        back = playing.until(lambda s: s.status == "playing", 15)
+        assert back.message == ""
+        # What was on its way through the lost card counts as not heard.
+        assert -0.4 < back.position_s - held.position_s < 1.0
+        playing.until(lambda s: s.position_s > held.position_s + 0.5)
+    assert not any(isinstance(event, m.TrackEnded) for event in playing.heard)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("parec") is None, reason="needs pulseaudio-utils")
+def test_what_comes_out_of_the_sink_has_no_hole(pulse: PulseServer, tmp_path: Path) -> None:
+    song = a_track(write_sound(tmp_path / "a.mp3", sine(3.0, 440, 0.5)), 1, 3.0)
+    recording = tmp_path / "room.wav"
+    recorder = pulse.record(recording)
+    with Playing(output="auto", volume_percent=100) as playing:
+        playing.orders.put(m.PlayNow(song))
+        playing.until(lambda _: any(isinstance(e, m.TrackEnded) for e in playing.heard))
+        playing.pause_s(0.6)
+        assert playing.worker.underruns == 0
+    recorder.terminate()
+    recorder.wait()
+    with wave.open(str(recording)) as file:
+        sound = np.frombuffer(file.readframes(2**26), "<i2").reshape(-1, 2) / 32768
+    loud = np.flatnonzero(np.abs(sound[:, 0]) > 0.02)
+    assert (loud[-1] - loud[0]) / RATE_HZ == pytest.approx(3.0, abs=0.03)
+    assert np.diff(loud).max() < 30  # 0.7 ms; near its ends the fades make the tone quiet
+
+
+def test_sound_needs_no_writable_and_executable_memory(alsa: AlsaConfig) -> None:
+    """Blocking writes work under systemd's MemoryDenyWriteExecute; callbacks do not."""
+    alsa.plug_in("desk")
+    program = """
+import ctypes, sys
+PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN = 65, 1
+if ctypes.CDLL(None).prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0):
+    sys.exit(77)
+import numpy as np
+from device.playback.output import open_output
+output = open_output("desk")
+output.write(np.full((2048, 2), 0.25, np.float32))
+output.close()
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=False, timeout=30)
+    if done.returncode == 77:
+        pytest.skip("this kernel has no PR_SET_MDWE")
+    assert done.returncode == 0
+    assert alsa.played()[:100].max() == pytest.approx(0.25, abs=1e-3)
+
+
+def test_a_wav_file_is_whole_after_every_block(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "out.wav"
+    output = open_output(str(path), paced=False)
+    block = sine(0.1, 440, 0.5, RATE_HZ).astype(np.float32)
+    for written in range(1, 4):
+        output.write(block)
+        with wave.open(str(path)) as file:
+            assert file.getnframes() == written * len(block)
+            assert file.getframerate() == output.rate_hz
+    output.close()
+
+
+def test_a_wav_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "out.wav").mkdir()
+    with pytest.raises(OutputError, match=r"out\.wav cannot be written: Is a directory"):
+        open_output(str(tmp_path / "out.wav"))
+
+
+def test_the_null_output_takes_the_time_that_playing_takes() -> None:
+    now_s, slept_s = 100.0, 0.0
+
+    def clock() -> float:
+        return now_s
+
+    pacer = Pacer(clock, RATE_HZ, BUFFER_S)
+    assert pacer.wait()
+    pacer.add(RATE_HZ // 10)
+    now_s += 0.05
+    assert pacer.wait()
+    now_s += 0.2
+    assert not pacer.wait(), "the buffer ran dry and nobody noticed"
+    assert pacer.wait()
+    assert slept_s == 0.0
+    assert NullOutput(clock).name == "null"
