@@ -75,7 +75,7 @@ class WavOutput:
         self._bytes = 0
         self._rng = np.random.default_rng(0)
         self._raw = path.open("wb")
-        self._file = wave.open(self._raw, "wb")
+        self._file = wave.open(self._raw, "wb")  # noqa: SIM115 - closed by close()
         self._file.setnchannels(2)
         self._file.setsampwidth(2)
         self._file.setframerate(self.rate_hz)
