@@ -1,20 +1,24 @@
-"""Which sensor hangs on a port? Listens at each line setting, wakes what must be woken."""
+"""Which sensor hangs on a port? Listens at each line setting, then wakes what must be woken."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from firmware_bridge.port import SensorPort
 from firmware_bridge.protocols import PROTOCOLS, Line, SensorProtocol
+from firmware_bridge.samples import Parser
 
-LISTEN_S = 1.5
-"""Long enough for a board that was reset by opening the port to start talking, three times in
-under 5 s."""
+FIRST_LISTEN_S = 2.4
+"""Opening a port resets an Arduino; its boot loader takes up to 2 s before the sketch talks."""
+LISTEN_S = 1.1
+"""Oximeters talk all the time, 60 or 75 packets a second. In all 4.6 s."""
+QUIET_S = 0.8
+"""So long it is only listened; then what sleeps is woken, and once more after as long again."""
 ENOUGH_SAMPLES = 8
-MIN_SHARE = 0.9
-"""Of the bytes heard, so many must belong to the protocol."""
+MAX_JUNK_SHARE = 0.5
+"""Banners and a first half frame are junk to a parser; a stream that is mostly junk is foreign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,41 +29,82 @@ class Detection:
     message: str
 
 
-def detect(path: str, clock: Callable[[], float] = time.monotonic) -> Detection:
-    """Find out within about 5 s which sensor talks on ``path``; PortError when it cannot open."""
-    heard: dict[int, int] = {}
-    for line in dict.fromkeys(protocol.line for protocol in PROTOCOLS.values()):
-        found, count = _listen(path, line, clock)
-        if found is not None:
-            return Detection(found, f"{path}: {found.title}")
-        heard[line.baud] = count
-    if not any(heard.values()):
-        return Detection(None, f"{path}: nothing is sent; is the sensor switched on?")
-    bauds = ", ".join(str(baud) for baud, count in heard.items() if count)
-    return Detection(
-        None, f"{path}: bytes come (tried at {bauds} baud) but no known sensor speaks like this"
-    )
+def detect(
+    path: str,
+    clock: Callable[[], float] = time.monotonic,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Detection:
+    """Find out within 5 s which sensor talks on ``path``; PortError when it cannot be opened."""
+    lines = list(dict.fromkeys(protocol.line for protocol in PROTOCOLS.values()))
+    heard: dict[Line, _Ear] = {}
+    with SensorPort(path, lines[0]) as port:
+        for line in lines:
+            if cancelled():
+                return Detection(None, f"{path}: not looked at to the end")
+            if heard:
+                port.set_line(line)
+            heard[line] = ear = _Ear(line)
+            ear.listen(port, LISTEN_S if len(heard) > 1 else FIRST_LISTEN_S, clock, cancelled)
+            if ear.found is not None:
+                return Detection(ear.found, f"{path}: {ear.found.title}")
+    return Detection(None, f"{path}: {_what_was_heard(heard)}")
 
 
-def _listen(path: str, line: Line, clock: Callable[[], float]) -> tuple[SensorProtocol | None, int]:
-    """Return who speaks at this setting, and how many bytes came."""
-    candidates = [p for p in PROTOCOLS.values() if p.line == line]
-    parsers = {p.name: p.parser() for p in candidates}
-    samples = dict.fromkeys(parsers, 0)
-    total = 0
-    with SensorPort(path, line) as port:
-        for protocol in candidates:
-            port.write(protocol.start)
-        end = clock() + LISTEN_S
-        while clock() < end:
-            data = port.read()
-            total += len(data)
-            for protocol in candidates:
-                parser = parsers[protocol.name]
-                samples[protocol.name] += sum(len(run.samples) for run in parser.feed(data))
-                if data:
-                    port.write(parser.reply())
-                trusted = total == 0 or parser.junk_bytes <= (1 - MIN_SHARE) * total
-                if samples[protocol.name] >= ENOUGH_SAMPLES and trusted:
-                    return protocol, total
-    return None, total
+@dataclass
+class _Ear:
+    """Listens at one line setting with every parser that belongs to it."""
+
+    line: Line
+    total_bytes: int = 0
+    found: SensorProtocol | None = None
+    parsers: dict[str, Parser] = field(default_factory=dict)
+    samples: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for protocol in PROTOCOLS.values():
+            if protocol.line == self.line:
+                self.parsers[protocol.name] = protocol.parser()
+                self.samples[protocol.name] = 0
+
+    def listen(
+        self,
+        port: SensorPort,
+        duration_s: float,
+        clock: Callable[[], float],
+        cancelled: Callable[[], bool],
+    ) -> None:
+        began = wake_at = clock()
+        wake_at += QUIET_S
+        while (now := clock()) - began < duration_s and not cancelled():
+            self._hear(port.read())
+            if self.found is not None:
+                return
+            for parser in self.parsers.values():
+                port.write(parser.reply(now))  # Only to what its own sensor asked.
+            if now >= wake_at:
+                wake_at = now + QUIET_S
+                for name in self.parsers:
+                    port.write(PROTOCOLS[name].start)
+
+    def _hear(self, data: bytes) -> None:
+        self.total_bytes += len(data)
+        for name, parser in self.parsers.items():
+            self.samples[name] += sum(len(run.samples) for run in parser.feed(data))
+            foreign = parser.junk_bytes > MAX_JUNK_SHARE * self.total_bytes
+            if self.samples[name] >= ENOUGH_SAMPLES and not foreign:
+                self.found = PROTOCOLS[name]
+                return
+
+    @property
+    def complaint(self) -> str:
+        return next((p.complaint for p in self.parsers.values() if p.complaint), "")
+
+
+def _what_was_heard(heard: dict[Line, _Ear]) -> str:
+    for ear in heard.values():
+        if ear.complaint:
+            return ear.complaint
+    if not any(ear.total_bytes for ear in heard.values()):
+        return "nothing is sent: is the sensor switched on and its cable whole?"
+    tried = ", ".join(f"{ear.total_bytes} bytes at {line}" for line, ear in heard.items())
+    return f"{tried}, but none that fit: another baud rate or an unknown sensor"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,10 @@ from firmware_bridge.protocols import Line
 T = TypeVar("T")
 
 READ_TIMEOUT_S = 0.1
+GATHER_S = 0.02
+"""After the first byte so long is waited for more: 50 wake-ups a second instead of thousands.
+At 115200 baud 230 bytes come in that time; the kernel keeps 4096."""
+WRITE_TIMEOUT_S = 1.0
 CHUNK_BYTES = 4096
 BY_ID = Path("/dev/serial/by-id")
 
@@ -42,15 +47,26 @@ def list_ports() -> list[SerialPort]:
     Ports of the mainboard (ttyS) are left out: they exist without a device on them; name one
     in the configuration to use it.
     """
-    stable = {os.path.realpath(link): str(link) for link in sorted(BY_ID.glob("*"))}
     ports = []
     for port in sorted(pyserial_ports.comports()):
-        if port.vid is None and port.device not in stable:
+        path = stable_path(port.device)
+        if port.vid is None and path == port.device:
             continue
         name = " ".join(part for part in (port.manufacturer, port.product) if part)
-        path = stable.get(os.path.realpath(port.device), port.device)
         ports.append(SerialPort(name or port.description or port.device, path))
     return ports
+
+
+def stable_path(path: str) -> str:
+    """Return the name below /dev/serial/by-id of the port that ``path`` is now, else ``path``.
+
+    A sensor that was plugged in again may come back as another ttyUSB; this name stays.
+    """
+    real = os.path.realpath(path)
+    for link in sorted(BY_ID.glob("*")):
+        if os.path.realpath(link) == real:
+            return str(link)
+    return path
 
 
 class SensorPort:
@@ -60,7 +76,12 @@ class SensorPort:
         self.path = path
         try:
             self._serial = serial.Serial(
-                path, line.baud, parity=line.parity, timeout=READ_TIMEOUT_S, exclusive=True
+                path,
+                line.baud,
+                parity=line.parity,
+                timeout=READ_TIMEOUT_S,
+                write_timeout=WRITE_TIMEOUT_S,
+                exclusive=True,
             )
         except (serial.SerialException, OSError, ValueError) as error:
             raise PortError(f"{path}: {_advice(error)}") from error
@@ -76,12 +97,28 @@ class SensorPort:
     ) -> None:
         self._serial.close()
 
+    def set_line(self, line: Line) -> None:
+        """Change baud and parity and drop what came before.
+
+        The port stays open: opening it anew would reset an Arduino once more.
+        """
+
+        def change() -> None:
+            self._serial.apply_settings({"baudrate": line.baud, "parity": line.parity})
+            self._serial.reset_input_buffer()
+
+        self._guard(change)
+
     def read(self) -> bytes:
         """Return what has come, waiting at most 0.1 s; empty when nothing came."""
 
         def take() -> bytes:
-            waiting = min(self._serial.in_waiting, CHUNK_BYTES)
-            return bytes(self._serial.read(max(1, waiting)))
+            first = bytes(self._serial.read(1))
+            if not first:
+                return b""
+            if self._serial.in_waiting < CHUNK_BYTES // 2:
+                time.sleep(GATHER_S)
+            return first + bytes(self._serial.read(min(self._serial.in_waiting, CHUNK_BYTES)))
 
         return self._guard(take)
 
@@ -93,6 +130,8 @@ class SensorPort:
     def _guard(self, action: Callable[[], T]) -> T:
         try:
             return action()
+        except serial.SerialTimeoutException as error:
+            raise PortError(f"{self.path}: the port takes no bytes; unplug the sensor") from error
         except (serial.SerialException, OSError, TypeError) as error:
             # pyserial raises TypeError when the port vanishes between its own two calls.
             raise PortError(f"{self.path}: the sensor was unplugged ({error})") from error
@@ -101,9 +140,11 @@ class SensorPort:
 def _advice(error: Exception) -> str:
     number = getattr(error, "errno", None)
     if number == errno.EACCES:
-        return "no permission: add the user to the group 'dialout' and log in again"
+        return "no permission: add the user to the group dialout and log in again"
     if number == errno.ENOENT:
         return "no such port: is the sensor plugged in? `attune devices` lists the ports"
     if number in (errno.EBUSY, errno.EAGAIN) or "exclusively lock" in str(error):
         return "another program uses the port: close it (Arduino's serial monitor?)"
+    if number in (errno.ENOTTY, errno.EINVAL, errno.EISDIR):
+        return "this is no serial port; `attune devices` lists the ports"
     return f"cannot be opened: {error}"

@@ -1,4 +1,4 @@
-"""A finger sensor on a pseudo-terminal: plays any recording as any of the protocols.
+"""A finger sensor on a pseudo-terminal: plays any recording as any of the sensors.
 
 For tests, the demo and machines without a sensor; everything from the port on is the real
 code path. ``python -m firmware_bridge.simulator --protocol nonin`` prints the port to open.
@@ -7,6 +7,7 @@ code path. ``python -m firmware_bridge.simulator --protocol nonin`` prints the p
 from __future__ import annotations
 
 import argparse
+import csv
 import os
 import pty
 import select
@@ -14,64 +15,40 @@ import sys
 import threading
 import time
 import tty
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from firmware_bridge import attune_frames as own
-from firmware_bridge import oximeters
 from firmware_bridge.simulated_finger import RATE_HZ, simulated_finger
+from firmware_bridge.simulated_senders import SENDERS
 
 BATCH_S = 0.1
 HELLO_EVERY_S = 1.0
-
-Encoder = Callable[[list[int], int, float], bytes]
-"""(samples of 10 bits, running number, seconds since the start) -> bytes on the line."""
+JUNK = b"\xa5\x5a garbage \x13\x7f\x00\n"
 
 
-def _attune(samples: list[int], number: int, time_s: float) -> bytes:
-    t_us = int(time_s * 1e6) % own.CLOCK_SPAN_US
-    payload = own.samples_payload(samples, finger_on=True)
-    return own.encode(own.Frame(own.FrameType.SAMPLES, number & 0xFFFF, t_us, payload))
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """What goes wrong on the line, by the sensor's own clock."""
 
-
-def _pulsesensor(samples: list[int], _number: int, _time_s: float) -> bytes:
-    return b"".join(b"72,833,%d\r\n" % sample for sample in samples)
-
-
-def _sparkfun(samples: list[int], _number: int, _time_s: float) -> bytes:
-    return b"".join(b"IR=%d, BPM=71.20, Avg BPM=70\r\n" % (110_000 - 4 * s) for s in samples)
-
-
-def _cms50d_old(samples: list[int], _number: int, _time_s: float) -> bytes:
-    return b"".join(bytes((0x87, s >> 3, 0x05, 72, 97)) for s in samples)
-
-
-def _cms50d_new(samples: list[int], _number: int, _time_s: float) -> bytes:
-    return b"".join(
-        bytes((0x01, 0x80, 0x87, 0x80 | s >> 3, 0x85, 0x80 | 72, 0x80 | 97, 0x80, 0x80))
-        for s in samples
-    )
-
-
-def _nonin(samples: list[int], _number: int, _time_s: float) -> bytes:
-    packets = (bytes((0x01, 0x80, min(255, s >> 2), 0x00)) for s in samples)
-    return b"".join(packet + bytes((sum(packet) & 0xFF,)) for packet in packets)
-
-
-ENCODERS: dict[str, tuple[Encoder, float]] = {
-    "attune": (_attune, float(RATE_HZ)),
-    "pulsesensor": (_pulsesensor, 50.0),
-    "sparkfun": (_sparkfun, 100.0),
-    "cms50d_old": (_cms50d_old, oximeters.CMS_RATE_HZ),
-    "cms50d_new": (_cms50d_new, oximeters.CMS_RATE_HZ),
-    "nonin": (_nonin, oximeters.NONIN_RATE_HZ),
-}
-"""Protocol -> its encoder and the rate at which such a sensor sends."""
+    junk_every_s: float | None = None
+    """Put foreign bytes between the batches."""
+    drop_every_s: float | None = None
+    """Lose one batch."""
+    reset_after_s: float | None = None
+    """Start anew once, as after a brown-out: clock and count begin again."""
+    finger_off_s: tuple[tuple[float, float], ...] = ()
+    """Stretches (from, to) without a finger."""
+    clock_start_s: float = 0.0
+    """What the sensor's clock shows at the start; 4294 is just before its wrap."""
+    rate_error: float = 0.0
+    """Fraction by which the sensor samples faster than it says."""
 
 
 class SimulatedSensor:
@@ -83,17 +60,22 @@ class SimulatedSensor:
         rate_hz: float = RATE_HZ,
         protocol: str = "attune",
         speed: float = 1.0,
+        faults: Faults = Faults(),
     ) -> None:
-        """``speed`` above 1 sends faster than real time (the sensor's clock runs as fast)."""
-        self._encode, sends_hz = ENCODERS[protocol]
-        self._protocol = protocol
-        self._rate_hz = sends_hz
+        """``protocol``: a name of SENDERS; ``speed`` above 1 plays faster, clock and all."""
+        self._sender = SENDERS[protocol]
         recording = simulated_finger() if samples is None else np.asarray(samples)
-        self._samples = _resample(recording, rate_hz, sends_hz)
+        self._samples = _resample(recording, rate_hz, self._sender.rate_hz)
         self._speed = speed
+        self._faults = faults
         self._stop = threading.Event()
         self._muted = threading.Event()
-        self._answered = threading.Event()
+        self._answered = False
+        self._awake_until_s = 0.0 if self._sender.wakes_by else np.inf
+        self._heard = b""
+        self._frames = 0
+        self._clock_s = faults.clock_start_s
+        self._last_command: int | None = None
         self._master, self._slave = pty.openpty()
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
@@ -130,34 +112,107 @@ class SimulatedSensor:
         """Put arbitrary bytes on the line."""
         self._send(data)
 
-    def _play(self) -> None:
-        began, sent, number, next_hello = time.monotonic(), 0, 0, 0.0
-        step = max(1, round(BATCH_S * self._rate_hz))
-        while not self._stop.is_set():
-            due_s = sent / self._rate_hz / self._speed
-            if self._stop.wait(max(0.0, began + due_s - time.monotonic())):
-                break
-            if self._protocol == "attune" and not self._answered.is_set() and due_s >= next_hello:
-                self._send(_hello(number))
-                next_hello = due_s + HELLO_EVERY_S
-                number += 1
-            at = np.arange(sent, sent + step) % len(self._samples)
-            batch = [int(value) for value in self._samples[at]]
-            if not self._muted.is_set():
-                self._send(self._encode(batch, number, sent / self._rate_hz))
-            number += 1
-            sent += step
-            self._listen()
+    # --- the sensor's own loop ------------------------------------------------------------
 
-    def _listen(self) -> None:
-        """Hear whether the hello was answered (anything from the host counts)."""
-        readable, _, _ = select.select([self._master], [], [], 0)
-        if readable:
+    def _play(self) -> None:
+        began, sent, booted = time.monotonic(), 0, 0
+        rate_hz = self._sender.rate_hz
+        step = max(1, round(BATCH_S * rate_hz))
+        true_rate_hz = rate_hz * (1 + self._faults.rate_error)
+        hello_at_s = 0.0
+        while not self._stop.is_set():
+            time_s = sent / true_rate_hz
+            if self._stop.wait(max(0.0, began + time_s / self._speed - time.monotonic())):
+                break
+            if self._happens(self._faults.reset_after_s, time_s, once=True) and not booted:
+                booted, self._frames, self._answered, hello_at_s = sent, 0, False, 0.0
+            start_s = 0.0 if booted else self._faults.clock_start_s
+            self._clock_s = start_s + (sent - booted) / true_rate_hz
+            if time_s >= hello_at_s and self._greet():
+                hello_at_s = time_s + HELLO_EVERY_S
+            self._send_batch(sent, step, time_s)
+            sent += step
+            self._listen(time_s)
+
+    def _send_batch(self, sent: int, step: int, time_s: float) -> None:
+        if time_s > self._awake_until_s or self._muted.is_set():
+            return
+        batch = [int(v) for v in self._samples[np.arange(sent, sent + step) % len(self._samples)]]
+        finger = not any(start <= time_s < end for start, end in self._faults.finger_off_s)
+        own_frames = self._sender.protocol == "attune"
+        number = self._frames if own_frames else sent
+        self._frames += own_frames
+        data = self._sender.encode(batch, number, self._clock_s, finger)
+        if self._happens(self._faults.junk_every_s, time_s):
+            data = JUNK + data
+        if not self._happens(self._faults.drop_every_s, time_s):
+            self._send(data)
+
+    @staticmethod
+    def _happens(every_s: float | None, time_s: float, once: bool = False) -> bool:
+        """Return whether a moment that comes every so often falls into this batch."""
+        if every_s is None:
+            return False
+        turns = (time_s + BATCH_S / 2) // every_s
+        return turns >= 1 and (once or (time_s - BATCH_S / 2) // every_s < turns)
+
+    def _greet(self) -> bool:
+        """Say what the program says until it is answered; return whether it is to be repeated."""
+        if self._sender.protocol == "attune" and not self._answered:
+            hello = own.Hello(
+                (1, 0), own.SensorModel.SIMULATED, 10, RATE_HZ, own.ResetCause.POWER, b"SIMULATE"
+            )
+            self._send_frame(own.FrameType.HELLO, own.hello_payload(hello))
+            return True
+        if self._sender.prompt and not self._awake_until_s:
+            self._send(self._sender.prompt)
+            return True
+        return False
+
+    def _send_frame(self, kind: own.FrameType, payload: bytes) -> None:
+        t_us = int(self._clock_s * 1e6) % own.CLOCK_SPAN_US
+        self._send(own.encode(own.Frame(kind, self._frames & 0xFFFF, t_us, payload)))
+        self._frames += 1
+
+    def _listen(self, time_s: float) -> None:
+        """Take what the host says: a key, a start, a keep-alive, the answer to HELLO."""
+        if not select.select([self._master], [], [], 0)[0]:
+            return
+        try:
+            said = os.read(self._master, 4096)
+        except OSError:
+            return  # The host has closed its side; it may open it again.
+        self._heard = (self._heard + said)[-512:]
+        if self._sender.protocol == "attune":
+            self._hear_frames()
+        elif self._sender.wakes_by and (
+            self._awake_until_s or self._sender.wakes_by in self._heard
+        ):
+            stays_s = self._sender.falls_asleep_s  # Any word keeps a woken one awake.
+            self._awake_until_s = np.inf if stays_s is None else time_s + stays_s
+
+    def _hear_frames(self) -> None:
+        *blocks, self._heard = self._heard.split(b"\0")
+        for block in blocks:
             try:
-                if os.read(self._master, 4096):
-                    self._answered.set()
-            except OSError:
-                return
+                frame = own.decode(block)
+            except own.FrameError:
+                continue  # As the firmware does: what is no frame is not for it.
+            if frame.type == own.FrameType.HELLO_SEEN:
+                self._answered = True
+            elif frame.type == own.FrameType.COMMAND:
+                self._obey(frame)
+
+    def _obey(self, frame: own.Frame) -> None:
+        code, _argument = own.COMMAND.unpack(frame.payload)
+        if code == own.CommandCode.HELLO and frame.seq != self._last_command:
+            self._answered = False
+            self._greet()
+        self._last_command = frame.seq
+        known = code == own.CommandCode.HELLO
+        result = own.CommandResult.DONE if known else own.CommandResult.UNKNOWN
+        done = own.COMMAND_DONE.pack(frame.seq, code, result)
+        self._send_frame(own.FrameType.COMMAND_DONE, done)
 
     def _send(self, data: bytes) -> None:
         try:
@@ -166,44 +221,60 @@ class SimulatedSensor:
             return  # Nobody reads: a real line would lose it too.
 
 
-def _hello(number: int) -> bytes:
-    hello = own.Hello(1, 10, RATE_HZ, own.ResetCause.POWER, b"SIMULATE", (1, 0))
-    frame = own.Frame(own.FrameType.HELLO, number & 0xFFFF, 0, own.hello_payload(hello))
-    return own.encode(frame)
-
-
-def _resample(recording: ArrayLike, rate_hz: float, sends_hz: float) -> np.ndarray:
+def _resample(recording: ArrayLike, rate_hz: float, sends_hz: float) -> NDArray[np.int64]:
     """Return the recording at the rate of the sensor, scaled to 10 bits if it is not."""
     values = np.asarray(recording, np.float64).ravel()
-    if values.min() < 0 or values.max() > 1023:
+    if values.min() < 0 or values.max() > 1023 or np.ptp(values) < 32:
         values = (values - values.min()) / (np.ptp(values) or 1) * 900 + 60
     count = int(len(values) / rate_hz * sends_hz)
     at_s = np.arange(count) / sends_hz
     return np.round(np.interp(at_s, np.arange(len(values)) / rate_hz, values)).astype(np.int64)
 
 
-def _read_column(path: Path) -> Iterator[float]:
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            yield float(line.split(",")[-1])
-        except ValueError:
-            continue
+def read_recording(path: Path, column: str | None = None) -> NDArray[np.float64]:
+    """Return a column of a CSV file, by name or the last one; raises ValueError and OSError."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.reader(file) if row]
+    place = -1
+    if column is not None:
+        if not rows or column not in rows[0]:
+            raise ValueError(f"{path}: no column {column!r} in its first line")
+        place = rows[0].index(column)
+    values = [_number(row[place]) for row in rows if len(row) > max(place, 0)]
+    numbers = np.array([value for value in values if value is not None])
+    if len(numbers) < 2 or not np.isfinite(numbers).all():
+        raise ValueError(f"{path}: no numbers to play in its column {column or 'at the end'}")
+    return numbers
 
 
-def main() -> int:
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def main(arguments: list[str] | None = None, wait: Callable[[], object] | None = None) -> int:
     """Run a simulated sensor until Ctrl-C."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--protocol", choices=ENCODERS, default="attune")
-    parser.add_argument(
-        "--file", type=Path, help="recording: a CSV whose last column is the signal"
+    parser = argparse.ArgumentParser(
+        description="A finger sensor on a pseudo-terminal, for trying Attune without one.",
+        epilog="example: python -m firmware_bridge.simulator --protocol cms50d_new --file rec.csv",
     )
-    parser.add_argument("--rate", type=float, default=RATE_HZ, help="rate of the recording, Hz")
-    args = parser.parse_args()
-    samples = np.array(list(_read_column(args.file))) if args.file else None
-    with SimulatedSensor(samples, args.rate, args.protocol) as sensor:
+    parser.add_argument("--protocol", choices=SENDERS, default="attune")
+    parser.add_argument("--file", type=Path, help="recording as CSV; none: the built-in finger")
+    parser.add_argument("--column", help="column of the recording (default: the last)")
+    parser.add_argument("--rate", type=float, default=RATE_HZ, help="its rate, Hz (default: 100)")
+    parser.add_argument("--speed", type=float, default=1.0, help="2 plays twice as fast")
+    args = parser.parse_args(arguments)
+    try:
+        samples = read_recording(args.file, args.column) if args.file else None
+    except (OSError, ValueError) as error:
+        print(f"simulator: {error}", file=sys.stderr)
+        return 1
+    with SimulatedSensor(samples, args.rate, args.protocol, args.speed) as sensor:
         print(f"{args.protocol} on {sensor.path}; Ctrl-C ends it", flush=True)
         try:
-            threading.Event().wait()
+            (wait or threading.Event().wait)()
         except KeyboardInterrupt:
             return 0
     return 0

@@ -1,129 +1,157 @@
-"""Sensors that talk in lines of text: PulseSensor Playground and SparkFun MAX3010x examples.
+"""Sensors that talk in lines of text: bytes -> lines -> samples, whatever the lines say.
 
-Layouts: PulseSensorPlayground (PulseSensorSerialOutput.cpp; PSWS v1/v2), SparkFun MAX3010x
-examples 4, 5, 6/7 and 8. Text has no checksum, so a value out of the sensor's range is junk.
+Text has no checksum. So a sample counts only when its line has exactly the shape of its
+neighbours: three such lines in a row open the stream, and any other line closes it again.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
 
-from firmware_bridge.samples import SampleRun, run_of
+from firmware_bridge.clocks import DeviceClock, RateEstimate
+from firmware_bridge.samples import RunBuilder, SampleRun
 
-MAX_LINE_BYTES = 160
+MAX_LINE_BYTES = 200
 """Far above the longest line of any of these programs."""
-FINGER_ON_IR = 50_000
-"""SparkFun's own threshold (example 5): less infrared light comes back without a finger."""
+CONFIRM_LINES = 3
+MISSING_STEPS = 2.5
+"""Lines with a time but no number: a step this many times the usual one is a hole."""
 
-Reading = tuple[float, bool | None]
-"""A sample and whether a finger is on, None where the line does not tell."""
+
+@dataclass(frozen=True, slots=True)
+class LineReading:
+    """One sample as its line tells it."""
+
+    value: float
+    """Larger means more blood."""
+    shape: str
+    """Which of the program's kinds of line it was."""
+    finger_on: bool | None = None
+    time_ms: float | None = None
+    number: int | None = None
+    """Running number of the line."""
+
+
+class Aside(str):
+    """A line that belongs to the program and holds no sample."""
+
+    __slots__ = ()
+
+
+class LineReader(Protocol):
+    """Understands the lines of one program."""
+
+    @property
+    def complaint(self) -> str: ...
+
+    def read(self, line: str) -> LineReading | Aside | None:
+        """Return the sample, an :class:`Aside`, or None for what the program never says."""
+
+    def reply(self) -> bytes:
+        """Return what the program waits for, once."""
 
 
 class LineParser:
-    """Splits bytes into lines and asks ``read_line`` what each says."""
+    """Splits bytes into lines and asks its reader what each says."""
 
-    def __init__(
-        self,
-        read_line: Callable[[str], Reading | None],
-        rate_hz: float | None,
-        greeting: bytes = b"",
-    ) -> None:
+    def __init__(self, reader: LineReader) -> None:
         self.junk_bytes = 0
         self.lost_runs = 0
-        self._read_line = read_line
-        self._rate_hz = rate_hz
-        self._reply = greeting
+        self._reader = reader
         self._buffer = bytearray()
         self._skipping = True  # The first line is most often cut in half.
+        self._waiting: list[tuple[LineReading, int]] = []
+        self._shape = ""
+        self._open = False
+        self._ever_open = False
+        self._runs = RunBuilder()
+        self._hole = False
+        self._clock = DeviceClock(1e-3, None)
+        self._rate = RateEstimate()
+        self._last_number: int | None = None
+        self._last_time_s: float | None = None
+
+    @property
+    def complaint(self) -> str:
+        """What the program says is wrong."""
+        return self._reader.complaint
 
     def feed(self, data: bytes) -> list[SampleRun]:
-        """Consume ``data`` and return one run of all complete lines."""
-        self._buffer += data
-        *lines, rest = bytes(self._buffer).split(b"\n")
-        if len(rest) > MAX_LINE_BYTES:
-            self.junk_bytes += len(rest)
-            rest, self._skipping = b"", True
-        self._buffer = bytearray(rest)
-        readings = [reading for line in lines if (reading := self._understand(line))]
-        if not readings:
-            return []
-        fingers = [finger for _, finger in readings if finger is not None]
-        return [
-            run_of(
-                [value for value, _ in readings],
-                rate_hz=self._rate_hz,
-                finger_on=fingers[-1] if fingers else None,
-            )
-        ]
+        """Consume ``data``; what is kept is less than one line and three samples."""
+        *lines, rest = data.split(b"\n")
+        for line in lines:
+            self._extend(line)
+            self._end_line()
+        self._extend(rest)
+        return self._runs.take(self._rate.hz)
 
-    def reply(self) -> bytes:
-        """Return what starts the sensor, once."""
-        reply, self._reply = self._reply, b""
-        return reply
+    def reply(self, now_s: float) -> bytes:
+        """Return the key press that the program waits for."""
+        return self._reader.reply()
 
-    def _understand(self, line: bytes) -> Reading | None:
-        skip, self._skipping = self._skipping, False
-        if not skip and len(line) <= MAX_LINE_BYTES:
-            try:
-                reading = self._read_line(line.decode("ascii").strip())
-            except UnicodeDecodeError:
-                reading = None
-            if reading is not None:
-                return reading
-        self.junk_bytes += len(line) + 1
-        return None
+    def _extend(self, piece: bytes) -> None:
+        room = MAX_LINE_BYTES - len(self._buffer)
+        if len(piece) > room:
+            self._skipping = True
+            self.junk_bytes += len(piece) - room
+        self._buffer += piece[:room]
 
+    def _end_line(self) -> None:
+        line, skip = bytes(self._buffer).strip(), self._skipping
+        size = len(self._buffer) + 1
+        self._buffer.clear()
+        self._skipping = False
+        if not line and not skip:
+            return
+        found = None
+        if not skip and line.isascii():
+            found = self._reader.read(line.decode("ascii"))
+        if found is None:
+            self.junk_bytes += size
+            self._break()
+        elif isinstance(found, LineReading):
+            self._chain(found, size)
 
-def _number(text: str, low: float, high: float) -> float | None:
-    value = float(text) if re.fullmatch(r"-?\d{1,9}(\.\d{1,6})?", text) else None
-    return value if value is not None and low <= value <= high else None
+    def _break(self) -> None:
+        """A foreign line: nothing beside it is believed, and what follows comes after a hole."""
+        self.junk_bytes += sum(size for _, size in self._waiting)
+        self._waiting.clear()
+        self._open = False
+        self._hole = self._ever_open
 
+    def _chain(self, reading: LineReading, size: int) -> None:
+        if reading.shape != self._shape:
+            self._break()
+            self._shape = reading.shape
+        self._waiting.append((reading, size))
+        if self._open or len(self._waiting) >= CONFIRM_LINES:
+            self._open = self._ever_open = True
+            for waiting, _ in self._waiting:
+                self._release(waiting)
+            self._waiting.clear()
 
-def _signal(text: str) -> Reading | None:
-    """A PulseSensor's analog value: 10 bits on an AVR, 12 on an ESP32."""
-    value = _number(text, 0, 4095)
-    return None if value is None else (value, None)
+    def _release(self, reading: LineReading) -> None:
+        lost = self._hole | self._missed(reading)
+        self._hole = False
+        time_s = None
+        if reading.time_ms is not None:
+            time_s, jumped = self._clock.note(reading.time_ms)
+            lost |= jumped or (reading.number is None and self._late(time_s))
+            if lost:
+                self._rate.restart()
+            self._rate.note(time_s, 1)
+            self._last_time_s = time_s
+        self.lost_runs += lost
+        self._runs.add(reading.value, reading.finger_on, lost, time_s)
 
+    def _missed(self, reading: LineReading) -> bool:
+        if reading.number is None:
+            return False
+        last, self._last_number = self._last_number, reading.number
+        return last is not None and reading.number != last + 1
 
-def read_pulsesensor(line: str) -> Reading | None:
-    """Read ``BPM,IBI,Signal``, ``S<signal>`` or a PSWS line.
-
-    >>> read_pulsesensor("72,833,512"), read_pulsesensor("S498"), read_pulsesensor("B72")
-    ((512.0, None), (498.0, None), None)
-    """
-    if line.startswith("PSWS,"):
-        parts = line.split(",")
-        right = len(parts) in (11, 18) and parts[2] in ("LIVE", "SIM")
-        return _signal(parts[5]) if right else None
-    if line.startswith("S"):
-        return _signal(line[1:])
-    parts = line.split(",")
-    if len(parts) == 3 and all(_number(part, 0, 10_000) is not None for part in parts):
-        return _signal(parts[2])
-    return None
-
-
-_IR = re.compile(r"(?:^|[\s,])(?:IR=|IR\[|ir=)(\d{1,7})(?:\]|\b)")
-
-
-def read_sparkfun(line: str) -> Reading | None:
-    """Read a bare infrared value or one among others; blood takes light away, so it is negated.
-
-    >>> read_sparkfun("104512"), read_sparkfun("IR=1200, BPM=0.00, Avg BPM=0 No finger?")
-    ((-104512.0, True), (-1200.0, False))
-    """
-    found = _IR.search(line)
-    text = found.group(1) if found else line
-    value = _number(text, 0, 262_143)  # 18 bits
-    return None if value is None else (-value, value >= FINGER_ON_IR)
-
-
-def pulsesensor_parser() -> LineParser:
-    """Return a parser for PulseSensor sketches; they do not state their rate."""
-    return LineParser(read_pulsesensor, None)
-
-
-def sparkfun_parser() -> LineParser:
-    """Return a parser for the MAX3010x examples; example 8 waits for a key, so it gets one."""
-    return LineParser(read_sparkfun, None, greeting=b"\n")
+    def _late(self, time_s: float) -> bool:
+        if self._rate.hz is None or self._last_time_s is None:
+            return False
+        return time_s - self._last_time_s > MISSING_STEPS / self._rate.hz

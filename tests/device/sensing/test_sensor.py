@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import threading
 import time
 from collections.abc import Callable
@@ -17,9 +15,8 @@ from device.config import SensorSettings
 from device.readings import PpgBlock, SensorStatus
 from device.sensing import sensor as room
 from device.sensing.sensor import SensorWorker
-from firmware_bridge.detect import detect
 from firmware_bridge.port import PortError, SensorPort
-from firmware_bridge.protocols import PROTOCOLS, Line
+from firmware_bridge.protocols import Line
 from firmware_bridge.simulator import SimulatedSensor
 
 
@@ -59,38 +56,6 @@ def until(condition: Callable[[], bool], timeout_s: float = 10) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("name", PROTOCOLS)
-def test_each_sensor_is_detected_on_its_port(name: str) -> None:
-    with SimulatedSensor(protocol=name) as sensor:
-        began = time.monotonic()
-        found = detect(sensor.path)
-        assert found.protocol is PROTOCOLS[name], found.message
-        assert time.monotonic() - began < 5
-
-
-def test_a_silent_port_and_an_unknown_speaker_are_told_apart() -> None:
-    master, slave = pty.openpty()
-    path = os.ttyname(slave)
-    try:
-        assert "nothing is sent" in detect(path).message
-        stop = threading.Event()
-
-        def babble() -> None:
-            while not stop.wait(0.01):
-                os.write(master, b"\xb3\x1c\x07?!x")
-
-        speaker = threading.Thread(target=babble)
-        speaker.start()
-        found = detect(path)
-        stop.set()
-        speaker.join()
-        assert found.protocol is None
-        assert "no known sensor" in found.message
-    finally:
-        os.close(master)
-        os.close(slave)
-
-
 def test_samples_arrive_in_order_with_the_sensors_clock() -> None:
     ramp = np.arange(1000)
     with SimulatedSensor(ramp, 100, speed=5) as sensor, Running(sensor.path, "attune") as running:
@@ -100,7 +65,7 @@ def test_samples_arrive_in_order_with_the_sensors_clock() -> None:
     assert blocks[0].gap_before
     assert not any(block.gap_before for block in blocks[1:])
     times = [block.device_time_s for block in blocks]
-    assert np.allclose(np.diff(times), 0.1)  # type: ignore[arg-type]
+    assert np.allclose(np.diff(times), 0.2, atol=1e-5)  # type: ignore[arg-type]
     assert all(block.sample_rate_hz == 100 and block.finger_on for block in blocks)
     assert [block.seq for block in blocks] == list(range(20))
 
