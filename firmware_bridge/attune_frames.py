@@ -125,7 +125,7 @@ def encode(frame: Frame) -> bytes:
     """Return the bytes on the line, the closing zero included.
 
     >>> encode(Frame(FrameType.HELLO_SEEN, 1, 0)).hex()
-    '0401810101010101034fcd00'
+    '040181010101010103d52000'
     """
     body = HEADER.pack(VERSION, frame.type, frame.seq, frame.t_us) + frame.payload
     if len(body) + CRC.size > MAX_FRAME_BYTES:

@@ -53,9 +53,14 @@ class RateEstimate:
             maxlen=int(RATE_WINDOW_S / POINT_EVERY_S) + 1
         )
 
-    def note(self, at_s: float, samples: int) -> None:
-        """Note ``samples`` more, of which the first was taken (or arrived) at ``at_s``."""
+    def note(self, at_s: float, samples: int, held_up: bool = False) -> None:
+        """Note ``samples`` more, of which the first was taken (or arrived) at ``at_s``.
+
+        ``held_up``: they are whole, but the time of their arrival tells nothing.
+        """
         before, self._count = self._count, self._count + samples
+        if held_up:
+            return
         if self._points and at_s - self._points[-1][0] < POINT_EVERY_S:
             return
         self._points.append((at_s, before))

@@ -145,6 +145,6 @@ def _advice(error: Exception) -> str:
         return "no such port: is the sensor plugged in? `attune devices` lists the ports"
     if number in (errno.EBUSY, errno.EAGAIN) or "exclusively lock" in str(error):
         return "another program uses the port: close it (Arduino's serial monitor?)"
-    if number in (errno.ENOTTY, errno.EINVAL, errno.EISDIR):
+    if number == errno.EISDIR or "Could not configure port" in str(error):
         return "this is no serial port; `attune devices` lists the ports"
     return f"cannot be opened: {error}"

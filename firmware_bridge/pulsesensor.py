@@ -21,7 +21,7 @@ MAX_PSWS_TIME_MS = 0x3FFFFFFF
 MAX_NUMBER = 0x7FFFFFFF
 PSWS_FIELDS = {"1": 11, "2": 18}
 
-_INTEGER = re.compile(r"\d{1,16}")
+_INTEGER = re.compile(r"[0-9]{1,16}")
 _SIGNAL = re.compile(r"[Sa](\d{1,5})")
 _BESIDE = re.compile(r"[BQbAMN]\d{1,5}")
 """Beats per minute and intervals; with two sensors the second one, too."""

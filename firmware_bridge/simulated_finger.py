@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 RATE_HZ = 100
 ADC_MIDDLE, ADC_SWING = 512, 300
+BREATH_HZ = 0.25
+FIRST_BEAT_S = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,38 +45,40 @@ def simulated_finger(
     phases: tuple[Phase, ...] = CALM_TO_TENSE, seed: int = 7, noise: float = 0.012
 ) -> NDArray[np.uint16]:
     """Return the samples of all phases at :data:`RATE_HZ`, 10 bits as an Arduino reads them."""
-    rng = np.random.default_rng(seed)
     duration_s = phases[-1].at_s
-    beats_s = _beat_times(phases, duration_s, rng)
     time_s = np.arange(int(duration_s * RATE_HZ)) / RATE_HZ
     wave = np.zeros_like(time_s)
-    for beat_s in beats_s:
+    for beat_s in beat_times(phases, seed):
         first, last = np.searchsorted(time_s, (beat_s - 0.3, beat_s + 1.2))
         since_s = time_s[first:last] - beat_s
         systolic = np.exp(-0.5 * ((since_s - 0.16) / 0.06) ** 2)
         dicrotic = 0.4 * np.exp(-0.5 * ((since_s - 0.39) / 0.08) ** 2)
-        strength = 1 + 0.1 * np.sin(2 * np.pi * 0.25 * beat_s)
+        strength = 1 + 0.1 * np.sin(2 * np.pi * BREATH_HZ * beat_s)
         wave[first:last] += strength * (systolic + dicrotic)
-    wave += 0.15 * np.sin(2 * np.pi * 0.07 * time_s) + 0.06 * np.sin(2 * np.pi * 0.25 * time_s)
-    wave += noise * rng.standard_normal(len(time_s))
+    # Whole turns in the duration, so that the end meets the beginning.
+    wander_hz = round(0.07 * duration_s) / duration_s
+    wave += 0.15 * np.sin(2 * np.pi * wander_hz * time_s)
+    wave += 0.06 * np.sin(2 * np.pi * BREATH_HZ * time_s)
+    wave += noise * np.random.default_rng(seed + 1).standard_normal(len(time_s))
     levels = ADC_MIDDLE + ADC_SWING * (wave - 0.5)
     return np.clip(np.round(levels), 0, 1023).astype(np.uint16)
 
 
-def _beat_times(
-    phases: tuple[Phase, ...], duration_s: float, rng: np.random.Generator
-) -> list[float]:
+def beat_times(phases: tuple[Phase, ...], seed: int) -> list[float]:
+    """Return when the heart beats, in seconds; the pulse arrives 0.16 s later."""
+    rng = np.random.default_rng(seed)
+    duration_s = phases[-1].at_s
     at = [phase.at_s for phase in phases]
-    beats, now_s = [], 0.2
-    while now_s < duration_s + 1:
+    beats, now_s = [], FIRST_BEAT_S
+    while now_s < duration_s - 0.5 * FIRST_BEAT_S:
         beats.append(now_s)
         rate_bpm = np.interp(now_s, at, [phase.rate_bpm for phase in phases])
         breath_ms = np.interp(now_s, at, [phase.breath_ms for phase in phases])
         wave_ms = np.interp(now_s, at, [phase.wave_ms for phase in phases])
         modulation_ms = (
-            breath_ms * np.sin(2 * np.pi * 0.25 * now_s)
+            breath_ms * np.sin(2 * np.pi * BREATH_HZ * now_s)
             + wave_ms * np.sin(2 * np.pi * 0.1 * now_s)
             + 3 * rng.standard_normal()
         )
-        now_s += 60 / rate_bpm + modulation_ms / 1000
+        now_s += float(60 / rate_bpm + modulation_ms / 1000)
     return beats

@@ -51,9 +51,9 @@ class PpgBlocks:
     def _flush(self, now_s: float) -> None:
         first, size = self._batch[0], self._batch_size
         samples = [value for run in self._batch for value in run.samples]
-        rate_hz = self._rate(self._batch[-1], size, now_s)
-        self._batch, self._batch_size = [], 0
         pause_s, self._pause_s = self._pause_s, 0.0
+        rate_hz = self._rate(self._batch[-1], size, now_s, pause_s > PAUSE_S)
+        self._batch, self._batch_size = [], 0
         lost = first.lost
         if rate_hz is None:
             self._gap = True
@@ -74,11 +74,11 @@ class PpgBlocks:
         # When the queue was full its oldest block went: a hole, seen by the numbers, too.
         self._gap = not self._queue.put(block)
 
-    def _rate(self, run: SampleRun, size: int, now_s: float) -> float | None:
+    def _rate(self, run: SampleRun, size: int, now_s: float, held_up: bool) -> float | None:
         """Return the rate by the sensor's clock, else by what it states and how it arrives."""
         if run.device_time_s is not None and run.rate_hz is not None:
             return run.rate_hz
         if self._arrivals.hz is None:
             self._arrivals.hz = run.rate_hz
-        self._arrivals.note(now_s, size)
+        self._arrivals.note(now_s, size, held_up)
         return self._arrivals.hz

@@ -130,20 +130,22 @@ class SensorWorker:
             port.write(protocol.start)
             self._blocks.connect()
             opened_at = spoke_at = self._clock()
-            told = False
+            told, heard_bytes = False, 0
             while not stop.is_set():
                 beat()
-                runs = parser.feed(port.read())
+                data = port.read()
+                heard_bytes += len(data)
+                runs = parser.feed(data)
                 now = self._clock()
                 port.write(parser.reply(now))
                 for run in runs:
                     self._blocks.add(run, now)
                 if runs:
-                    self._heard_at = now
+                    self._heard_at, heard_bytes = now, 0
                     told = told or self._tell(stable)
                 elif now - max(opened_at, self._heard_at) > SILENCE_S:
                     self._forget()
-                    raise PortError(f"{found.path}: {_why_silent(parser, protocol)}")
+                    raise PortError(f"{found.path}: {_why_silent(parser, protocol, heard_bytes)}")
                 if protocol.keep_alive and now - spoke_at > protocol.keep_alive_every_s:
                     port.write(protocol.keep_alive)
                     spoke_at = now
@@ -166,12 +168,12 @@ class SensorWorker:
             self._status.put(SensorStatus(False, self._settings.port, "", message))
 
 
-def _why_silent(parser: Parser, protocol: SensorProtocol) -> str:
+def _why_silent(parser: Parser, protocol: SensorProtocol, heard_bytes: int) -> str:
     if parser.complaint:
         return parser.complaint
-    if parser.junk_bytes:
+    if heard_bytes:
         return (
-            f"{parser.junk_bytes} bytes came, none of them as {protocol.title} sends:"
+            f"{heard_bytes} bytes came, none of them as {protocol.title} sends:"
             " wrong protocol or baud rate? `attune devices` detects it"
         )
     return "the sensor sends nothing: unplug it and plug it in again"

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from cobs import cobs
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -198,7 +199,7 @@ class TestTalk:
         parser = AttuneParser()
         body = bytearray(wire.HEADER.pack(7, 1, 0, 0))
         body += wire.CRC.pack(binascii.crc_hqx(bytes(body), 0xFFFF))
-        assert parser.feed(wire.cobs.encode(bytes(body)) + b"\0") == []
+        assert parser.feed(cobs.encode(bytes(body)) + b"\0") == []
         assert "protocol version 7, this Attune 1" in parser.complaint
 
     def test_a_command_is_repeated_until_it_is_acknowledged(self) -> None:

@@ -14,13 +14,14 @@ from device.channels import BoundedQueue, LatestSlot
 from device.config import SensorSettings
 from device.readings import PpgBlock, SensorStatus
 from device.sensing import sensor as room
-from device.sensing.sensor import SensorWorker
-from firmware_bridge.port import PortError, SensorPort
-from firmware_bridge.protocols import Line
-from firmware_bridge.simulator import SimulatedSensor
+from device.sensing.sensor import SensorWorker, resolve_sensor
+from firmware_bridge.port import SerialPort
+from firmware_bridge.simulator import Faults, SimulatedSensor
 
 
 class Running:
+    """A worker in its thread, with what it puts out."""
+
     def __init__(self, port: str, protocol: str = "auto") -> None:
         self.blocks: BoundedQueue[PpgBlock] = BoundedQueue(1000, drop="oldest")
         self.status: LatestSlot[SensorStatus] = LatestSlot()
@@ -37,8 +38,8 @@ class Running:
 
     def __exit__(self, *_: object) -> None:
         self.stop.set()
-        self._thread.join(5)
-        assert not self._thread.is_alive()
+        self._thread.join(1.5)
+        assert not self._thread.is_alive(), "the worker did not stop"
 
     def take(self, count: int, timeout_s: float = 10) -> list[PpgBlock]:
         blocks = []
@@ -47,6 +48,11 @@ class Running:
             assert block is not None, self.status.latest()
             blocks.append(block)
         return blocks
+
+    def now(self) -> SensorStatus:
+        status = self.status.latest()
+        assert status is not None
+        return status
 
 
 def until(condition: Callable[[], bool], timeout_s: float = 10) -> None:
@@ -64,67 +70,149 @@ def test_samples_arrive_in_order_with_the_sensors_clock() -> None:
     assert (np.diff(samples) == 1).all()
     assert blocks[0].gap_before
     assert not any(block.gap_before for block in blocks[1:])
-    times = [block.device_time_s for block in blocks]
-    assert np.allclose(np.diff(times), 0.2, atol=1e-5)  # type: ignore[arg-type]
+    times = np.array([block.device_time_s for block in blocks], np.float64)
+    lengths_s = np.array([len(block.samples) for block in blocks]) / 100
+    assert np.allclose(np.diff(times), lengths_s[:-1], atol=1e-5)
+    assert all(0.1 <= length_s <= 0.25 for length_s in lengths_s)
     assert all(block.sample_rate_hz == 100 and block.finger_on for block in blocks)
     assert [block.seq for block in blocks] == list(range(20))
 
 
+def test_the_protocol_is_found_out() -> None:
+    with (
+        SimulatedSensor(protocol="sparkfun_4", speed=2) as sensor,
+        Running(sensor.path) as running,
+    ):
+        running.take(1)
+        assert running.now() == SensorStatus(True, sensor.path, "sparkfun", "")
+
+
 def test_a_rate_that_is_not_stated_is_measured() -> None:
     with (
-        SimulatedSensor(protocol="pulsesensor") as sensor,
+        SimulatedSensor(protocol="pulsesensor", speed=3) as sensor,
         Running(sensor.path, "pulsesensor") as running,
     ):
         block = running.take(10)[-1]
-    assert block.sample_rate_hz == pytest.approx(50, rel=0.15)
+    assert block.sample_rate_hz == pytest.approx(150, rel=0.1)
+
+
+def test_a_lost_batch_a_reset_and_an_absent_finger_are_marked() -> None:
+    faults = Faults(drop_every_s=4, reset_after_s=7, finger_off_s=((1, 3),))
+    with (
+        SimulatedSensor(speed=8, faults=faults) as sensor,
+        Running(sensor.path, "attune") as running,
+    ):
+        blocks = running.take(50)
+    ends = [b.received_at for b in blocks]
+    assert ends == sorted(ends)
+    gaps = [b for b in blocks[1:] if b.gap_before]
+    assert len(gaps) == pytest.approx(len(blocks) * 0.2 / 4 + 1, abs=1.1)
+    off_s = sum(len(b.samples) for b in blocks if b.finger_on is False) / 100
+    assert off_s == pytest.approx(2, abs=0.2)
+
+
+def test_an_overflow_is_a_gap() -> None:
+    with SimulatedSensor(speed=20) as sensor, Running(sensor.path, "attune") as running:
+        small: BoundedQueue[PpgBlock] = BoundedQueue(2, drop="oldest")
+        running.worker._blocks._queue = small
+        until(lambda: small.dropped > 3)
+        first, second = small.get(1), small.get(1)
+    assert first is not None
+    assert second is not None
+    assert second.gap_before
 
 
 def test_a_sensor_that_was_away_is_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "SILENCE_S", 0.3)
-    monkeypatch.setattr(room, "LOOK_AGAIN_S", 0.1)
     with SimulatedSensor() as sensor, Running(sensor.path, "attune") as running:
         running.take(3)
         sensor.mute(True)
         until(lambda: "sends nothing" in running.worker.note)
+        assert not running.now().connected
         sensor.mute(False)
         until(lambda: running.worker.note == "")
         running.blocks.clear()
         assert running.take(2)
 
 
-def test_an_unplugged_sensor_is_said_and_found_by_its_name_when_it_is_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(room, "LOOK_AGAIN_S", 0.1)
+def test_a_replugged_sensor_is_taken_again_without_detection(tmp_path: Path) -> None:
     stable = tmp_path / "usb-finger"
     with SimulatedSensor() as first:
         stable.symlink_to(first.path)
-        with Running(str(stable), "attune") as running:
+        with Running(str(stable)) as running:
             running.take(2)
             first.unplug()
             stable.unlink()
             until(lambda: running.worker.note != "")
             assert str(stable) in running.worker.note
             with SimulatedSensor() as second:
-                stable.symlink_to(second.path)
                 running.blocks.clear()
-                assert running.take(1)[0].gap_before
+                stable.symlink_to(second.path)
+                assert running.take(1, timeout_s=2)[0].gap_before
+                assert running.now().connected
+
+
+def test_another_sensor_may_take_its_place_in_auto(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(room, "SILENCE_S", 0.5)
+    ports: list[SerialPort] = []
+    monkeypatch.setattr(room, "list_ports", lambda: list(ports))
+    with Running("auto") as running:
+        until(lambda: running.worker.note == "no finger sensor found: plug one in")
+        with SimulatedSensor() as first:
+            ports.append(SerialPort("finger", first.path))
+            running.take(1)
+            assert running.now().protocol == "attune"
+        ports.clear()
+        until(lambda: not running.now().connected)
+        with SimulatedSensor(protocol="pulsesensor", speed=4) as second:
+            ports.append(SerialPort("finger", second.path))
+            until(lambda: running.now().protocol == "pulsesensor")
 
 
 def test_a_port_that_is_not_there_is_named_with_advice() -> None:
-    with pytest.raises(PortError, match=r"/dev/no-such-finger: no such port.*attune devices"):
-        SensorPort("/dev/no-such-finger", Line(115_200))
     with Running("/dev/no-such-finger", "attune") as running:
         until(lambda: "no such port" in running.worker.note)
-        status = running.status.latest()
-        assert status is not None
-        assert not status.connected
+        assert not running.now().connected
+
+
+def test_a_wrong_protocol_is_said_to_be_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "SILENCE_S", 0.3)
+    with SimulatedSensor(protocol="nonin") as sensor, Running(sensor.path, "attune") as running:
+        until(lambda: "wrong protocol or baud rate" in running.worker.note)
+        assert len(running.blocks) == 0
 
 
 def test_the_simulated_finger_needs_no_port() -> None:
     with Running("simulated") as running:
         running.take(3)
-        status = running.status.latest()
-    assert status is not None
-    assert status.connected
-    assert status.message == "a simulated finger"
+        assert running.now().connected
+        assert running.now().message == "a simulated finger"
+
+
+def test_no_sensor_wanted_is_no_fault() -> None:
+    with Running("none") as running:
+        until(lambda: "no finger sensor wanted" in running.worker.note)
+        assert not running.now().connected
+
+
+class TestResolving:
+    def choice(self, port: str, protocol: str = "auto") -> room.SensorChoice:
+        return resolve_sensor(SensorSettings.model_validate({"port": port, "protocol": protocol}))
+
+    def test_what_each_setting_means(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(room, "list_ports", list)
+        assert self.choice("simulated").simulated
+        assert self.choice("none").ports == ()
+        assert self.choice("/dev/x", "nonin") == room.SensorChoice(
+            ("/dev/x",), "nonin", "finger sensor /dev/x"
+        )
+        assert self.choice("auto").message == "no finger sensor found: plug one in"
+
+    def test_the_ports_that_are_there_are_looked_at(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(room, "list_ports", lambda: [SerialPort("Uno", "/dev/a")])
+        choice = self.choice("auto")
+        assert (choice.ports, choice.message) == (("/dev/a",), "Uno (/dev/a)")
+        assert not choice.simulated
