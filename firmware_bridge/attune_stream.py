@@ -8,6 +8,7 @@ from firmware_bridge.clocks import DeviceClock, RateEstimate
 from firmware_bridge.samples import SampleRun, run_of
 
 MAX_BUFFER_BYTES = wire.MAX_FRAME_BYTES + 2
+NO_CHIP = "the board runs, but its sensor chip does not answer: check the wires between them"
 
 
 class AttuneParser:
@@ -87,6 +88,7 @@ class AttuneParser:
         if hello != self.hello:
             self._rate = RateEstimate(float(hello.rate_hz) if hello.rate_hz else None)
         self.hello = hello
+        self.complaint = "" if hello.rate_hz else NO_CHIP
         self._answer = wire.encode(wire.Frame(wire.FrameType.HELLO_SEEN, frame.seq, frame.t_us))
 
     def _hear_samples(self, frame: wire.Frame, time_s: float) -> SampleRun | None:
