@@ -300,3 +300,56 @@ def test_it_is_compiled_for_the_atmega328p_and_fits(firmware: str, tmp_path: Pat
     text, data, bss = (int(number) for number in size.groups())
     assert text + data <= FLASH_BYTES
     assert data + bss + STACK_BYTES <= MEMORY_BYTES
+
+
+@pytest.fixture(scope="module")
+def simulated_uno(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program that runs a firmware on simavr's ATmega328P."""
+    if shutil.which("avr-gcc") is None:
+        pytest.skip("gcc-avr is not installed")
+    program = tmp_path_factory.mktemp("uno") / "simulated_uno"
+    source = str(SOURCE / "host" / "simulated_uno.c")
+    done = subprocess.run(
+        ["gcc", "-O2", source, "-o", str(program), "-lsimavr", "-lelf"],
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        pytest.skip("libsimavr-dev is not installed")
+    return program
+
+
+def on_the_chip(program: Path, firmware: str, folder: Path, said: bytes) -> bytes:
+    """Return what the firmware says in six seconds; the host speaks after one and a half."""
+    elf = folder / f"{firmware}.elf"
+    made = ["make", "-C", str(SOURCE), f"OUT={folder}", str(elf)]
+    subprocess.run(made, capture_output=True, check=True)
+    done = subprocess.run([program, elf, "6"], input=said, capture_output=True, check=True)
+    return done.stdout
+
+
+def test_on_the_chip_the_analog_sensor_speaks_and_obeys(
+    simulated_uno: Path, tmp_path: Path
+) -> None:
+    seen = wire.encode(wire.Frame(wire.FrameType.HELLO_SEEN, 0, 0))
+    said = seen + command(77, wire.CommandCode.RATE, 200) + seen
+    parser = AttuneParser()
+    runs = parser.feed(on_the_chip(simulated_uno, "analog", tmp_path, said))
+    assert parser.hello is not None
+    assert (parser.hello.sensor, parser.hello.rate_hz) == (wire.SensorModel.ANALOG, 200)
+    last = runs[-40:]
+    assert not any(run.lost for run in last)
+    times = np.array([run.device_time_s for run in last], np.float64)
+    assert np.allclose(np.diff(times), 0.1, atol=2e-5)
+    triangle = np.concatenate([run.samples for run in last])
+    assert triangle.min() <= 10
+    assert triangle.max() >= 1013
+    assert np.abs(np.diff(triangle)).max() <= 15  # 1023 in half a second at 200 Hz is 10.2
+
+
+def test_on_the_chip_a_missing_max30102_is_told_and_nothing_hangs(
+    simulated_uno: Path, tmp_path: Path
+) -> None:
+    parser = AttuneParser()
+    assert parser.feed(on_the_chip(simulated_uno, "max30102", tmp_path, b"")) == []
+    assert "does not answer" in parser.complaint
