@@ -20,8 +20,9 @@ from models_tflite.runtime import ModelError, TfliteModel
 MODEL = Path(models_tflite.__file__).resolve().parent / "sound_mood.tflite"
 
 SECONDS_PER_PATCH = 7.5
-FEWEST_PATCHES, MOST_PATCHES = 4, 16
-"""A one-minute clip is heard at 8 places, as the network was measured; a long one at 16."""
+FEWEST_PATCHES, MOST_PATCHES = 4, 10
+"""A one-minute clip is heard at 8 places, as the network was measured; a long one at 10, which
+keeps a worker under 400 MB (17 MB a place)."""
 
 SILENCE_RMS = 10 ** (-65 / 20)
 """Below -65 dBFS all through, there is nothing to listen to."""
@@ -91,7 +92,7 @@ class SoundAnnotator:
             raise ModelError(f"{sidecar}: cannot be read ({error}); restore the file") from error
 
     def annotate(self, path: Path) -> SoundAnnotation:
-        """Listen to a file at up to 16 places; raises SoundError when there is nothing to hear."""
+        """Listen to a file at up to 10 places; raises SoundError when there is nothing to hear."""
         length_s = duration_s(path)
         wanted = MOST_PATCHES if length_s is None else round(length_s / SECONDS_PER_PATCH)
         count = min(MOST_PATCHES, max(FEWEST_PATCHES, wanted))

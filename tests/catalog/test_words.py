@@ -1,0 +1,188 @@
+"""Words to emotion: five languages, negation, the published golden case, and all the rest."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from catalog.emotions import CODES
+from catalog.words import Comment, WordsError, read_mood, read_track
+from catalog.words.chinese import read_keywords
+from catalog.words.language import detect_language
+from catalog.words.ontology import collect
+from catalog.words.track_texts import comment_weight, lyric_weight, title_weight
+from device.commands import mood as mood_command
+from device.commands.errors import CommandError
+from tests.data_folder import data_folder
+
+GOLDEN = "后悔也都没有用 还不如一切没有发生过 不过就是又少一个诗人 换一个人沉迷你的笑"
+GOLDEN_SHARES = {"PG": 0.24286, "NJ": 0.41261, "NH": 0.17520, "NE": 0.16933}
+
+
+def attune(*arguments: str) -> int:
+    parser = argparse.ArgumentParser()
+    mood_command.register(parser.add_subparsers())
+    parsed = parser.parse_args(arguments)
+    return int(parsed.run(parsed))
+
+
+def leading(text: str) -> str | None:
+    mood = read_mood(text)
+    return None if mood.point is None else CODES[int(mood.point.emotions.argmax())]
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "code"),
+    [
+        ("I feel sad today", "en", "NB"), ("so calm and peaceful", "en", "PE"),
+        ("furious!!", "en", "NA"), ("don't worry, be happy", "en", "PA"),
+        ("我今天很开心", "zh", "PA"), ("有点难过", "zh", "NB"), ("压力很大", "zh", "NI"),
+        ("Мне очень грустно", "ru", "NB"), ("я счастлив", "ru", "PA"), ("мне страшно", "ru", "NC"),
+        ("오늘 너무 행복해요", "ko", "PA"), ("조금 불안해", "ko", "NI"), ("슬퍼요", "ko", "NB"),
+        ("Ich bin sehr glücklich", "de", "PA"), ("ich bin so wütend", "de", "NA"),
+        ("Ich habe Angst", "de", "NC"), ("😢", None, "NB"), ("great :)", "en", "PA"),
+    ],
+)  # fmt: skip
+def test_moods_in_five_languages(text: str, language: str | None, code: str) -> None:
+    mood = read_mood(text)
+    assert mood.language == language
+    assert leading(text) == code
+    assert mood.confidence > 0.4
+    assert mood.keywords
+
+
+@pytest.mark.parametrize(
+    ("text", "valence"),
+    [("I'm not happy", -1), ("не грустно", 1), ("不开心", -1), ("행복하지 않아", -1),
+     ("nicht traurig", 1), ("I have never been so happy", 1), ("not sad, but happy", 1)],
+)  # fmt: skip
+def test_negation_turns_a_mood(text: str, valence: int) -> None:
+    point = read_mood(text).point
+    assert point is not None
+    assert math.copysign(1, point.valence) == valence
+
+
+def test_intensifiers_weigh() -> None:
+    little, plain, very = (
+        read_mood(text).strengths.sum() for text in ("a little sad", "sad", "very sad")
+    )
+    assert little < plain < very
+
+
+@pytest.mark.parametrize("text", ["", "   ", "qwerty asdf", "12345", "\u200b\ufeff", "estoy aquí"])
+def test_nothing_understood_is_said(text: str) -> None:
+    mood = read_mood(text)
+    assert mood.point is None
+    assert mood.emotions is None
+    assert mood.confidence == 0
+
+
+@settings(max_examples=200)
+@given(st.text(max_size=200))
+def test_any_text_gives_a_distribution_or_nothing(text: str) -> None:
+    mood = read_mood(text)
+    assert 0 <= mood.confidence < 1
+    if mood.emotions is not None:
+        assert sum(mood.emotions.values()) == pytest.approx(1, abs=1e-5)
+        assert min(mood.emotions.values()) >= 0
+
+
+def test_a_very_long_text_is_read() -> None:
+    mood = read_mood("I was happy and then I was sad again. " * 2700)
+    assert mood.emotions is not None
+    assert set(mood.emotions) == set(CODES)
+    assert read_mood("x" * 100_000).point is None
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [("the night is young", "en"), ("die Nacht ist jung", "de"), ("ночь молода", "ru"),
+     ("밤이 젊다", "ko"), ("夜还年轻", "zh"), ("夜はまだ若い", None),
+     ("la nuit est jeune et tu", None), ("?!", None)],
+)  # fmt: skip
+def test_languages_are_told_apart(text: str, language: str | None) -> None:
+    assert detect_language(text) == language
+
+
+def test_unknown_language_is_refused() -> None:
+    with pytest.raises(WordsError, match="'fr'"):
+        read_mood("triste", language="fr")
+
+
+def test_an_auxiliary_category_is_a_second_entry_and_slips_are_passed_over() -> None:
+    ontology = collect(
+        [
+            ("悲喜", "NB", 5),
+            ("悲喜", "PA ", 3),
+            ("悲喜", "NB", 9),
+            ("错", "??", 5),
+            ("强", "PH", 99),
+        ]
+    )
+    assert ontology == {"悲喜": (("NB", 5), ("PA", 3)), "强": (("PH", 9),)}
+    mood = read_keywords([("悲喜", 2.0), ("无关", 3.0)], ontology)
+    assert mood.emotions is not None
+    assert mood.emotions["NB"] == pytest.approx(10 / 16)
+    assert mood.strengths.sum() == pytest.approx(16)
+
+
+def test_the_published_golden_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("jieba")
+    dlut = data_folder("lexicons") / "DLUT_emotion_ontology.xlsx"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    mood = read_mood(GOLDEN, dlut=dlut)
+    assert mood.emotions is not None
+    for code, share in mood.emotions.items():
+        assert share == pytest.approx(GOLDEN_SHARES.get(code, 0), abs=1e-4)
+    assert list((tmp_path / "attune").glob("ontology-*.tsv"))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 broken", b"word,code\n"])
+def test_a_bad_ontology_is_one_clear_line(tmp_path: Path, content: bytes | None) -> None:
+    pytest.importorskip("jieba")
+    path = tmp_path / "ontology.xlsx"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(CommandError) as caught:
+        attune("mood", "text", "后悔", "--dlut", str(path))
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_texts_of_a_track_are_weighted_as_published() -> None:
+    assert comment_weight(0) == 0
+    assert lyric_weight(10) == pytest.approx(math.log(102))
+    assert title_weight(10) == pytest.approx(math.log(202))
+    mood = read_track("Happy", "so sad", [Comment("furious", 10), Comment("hateful", 0)])
+    assert mood.emotions is not None
+    assert mood.emotions["ND"] == 0
+    happy, sad = 7 * math.log(202), 10.5 * math.log(102)
+    angry = 9 * math.log(11)
+    assert mood.emotions["PA"] == pytest.approx(happy / (happy + sad + angry), abs=1e-3)
+    assert read_track("Track 01").point is None
+
+
+def test_the_command_prints_one_document(capsys: pytest.CaptureFixture[str]) -> None:
+    assert attune("mood", "text", "calm but a little nostalgic", "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert sum(document["emotions"].values()) == pytest.approx(1, abs=1e-5)
+    assert {"valence", "arousal", "dominance", "confidence", "label"} <= set(document)
+    assert attune("mood", "text", "zzz", "--json") == 1
+    assert json.loads(capsys.readouterr().out)["emotions"] is None
+
+
+def test_typed_words_need_neither_jieba_nor_openpyxl() -> None:
+    code = (
+        "import sys; sys.modules['jieba'] = sys.modules['openpyxl'] = None\n"
+        "from catalog.words import read_mood\n"
+        "assert read_mood('我很开心').point is not None"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
