@@ -18,6 +18,7 @@ class NoninParser(PacketParser):
 
     length = 5
     rate_hz = RATE_HZ
+    checked = True
 
     def __init__(self) -> None:
         super().__init__()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from firmware_bridge.outliers import PlausibleRuns
 from firmware_bridge.samples import RunBuilder, SampleRun
 
 
@@ -29,6 +30,8 @@ class PacketParser:
     rate_hz = 0.0
     confirm = 3
     """Packets in a row that open the stream."""
+    checked = False
+    """Whether each packet has a checksum; without one values must be plausible, too."""
     hold = 0
     """Packets that must fit after one before it counts."""
 
@@ -40,7 +43,7 @@ class PacketParser:
         self._open = False
         self._hole = False
         self._ever_open = False
-        self._runs = RunBuilder()
+        self._runs = RunBuilder() if self.checked else PlausibleRuns()
 
     @property
     def complaint(self) -> str:
@@ -61,7 +64,9 @@ class PacketParser:
                 self._take(reading)
                 at += self.length
         del self._buffer[:at]
-        return self._runs.take(self.rate_hz)
+        runs = self._runs.take(self.rate_hz)
+        self.lost_runs += sum(run.lost for run in runs)
+        return runs
 
     def reply(self, now_s: float) -> bytes:
         """Return nothing: these sensors do not wait for an answer."""
@@ -79,7 +84,6 @@ class PacketParser:
             ready = self._chain.popleft()
             lost = self._hole or ready.after_hole
             self._hole = False
-            self.lost_runs += lost
             self._runs.add(ready.value, ready.finger_on, lost)
 
     def _break(self) -> None:

@@ -45,7 +45,13 @@ PROTOCOLS: dict[str, SensorProtocol] = {
     for protocol in (
         SensorProtocol("attune", "Attune's own firmware", Line(115_200), AttuneParser),
         SensorProtocol("pulsesensor", "PulseSensor", Line(115_200), pulsesensor_parser),
-        SensorProtocol("sparkfun", "SparkFun MAX3010x example", Line(115_200), sparkfun_parser),
+        SensorProtocol(
+            "sparkfun",
+            "SparkFun MAX3010x example",
+            Line(115_200),
+            sparkfun_parser,
+            start=b"\n",  # Example 8 may have asked for a key long before we came.
+        ),
         SensorProtocol(
             "cms50d_new",
             "Contec CMS50D+ (firmware 4.6 on) or CMS50E v7",

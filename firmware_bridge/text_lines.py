@@ -1,7 +1,8 @@
 """Sensors that talk in lines of text: bytes -> lines -> samples, whatever the lines say.
 
 Text has no checksum. So a sample counts only when its line has exactly the shape of its
-neighbours: three such lines in a row open the stream, and any other line closes it again.
+neighbours: three such lines in a row open the stream, and any other line closes it again. What
+is damaged and still looks right is found by its value (:mod:`firmware_bridge.outliers`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from firmware_bridge.clocks import DeviceClock, RateEstimate
-from firmware_bridge.samples import RunBuilder, SampleRun
+from firmware_bridge.outliers import PlausibleRuns
+from firmware_bridge.samples import SampleRun
 
 MAX_LINE_BYTES = 200
 """Far above the longest line of any of these programs."""
@@ -65,7 +67,7 @@ class LineParser:
         self._shape = ""
         self._open = False
         self._ever_open = False
-        self._runs = RunBuilder()
+        self._runs = PlausibleRuns()
         self._hole = False
         self._clock = DeviceClock(1e-3, None)
         self._rate = RateEstimate()
@@ -84,7 +86,9 @@ class LineParser:
             self._extend(line)
             self._end_line()
         self._extend(rest)
-        return self._runs.take(self._rate.hz)
+        runs = self._runs.take(self._rate.hz)
+        self.lost_runs += sum(run.lost for run in runs)
+        return runs
 
     def reply(self, now_s: float) -> bytes:
         """Return the key press that the program waits for."""
@@ -104,10 +108,8 @@ class LineParser:
         self._skipping = False
         if not line and not skip:
             return
-        found = None
-        if not skip and line.isascii():
-            found = self._reader.read(line.decode("ascii"))
-        if found is None:
+        found = self._reader.read(line.decode("ascii")) if line.isascii() else None
+        if found is None or (skip and isinstance(found, LineReading)):
             self.junk_bytes += size
             self._break()
         elif isinstance(found, LineReading):
@@ -142,7 +144,6 @@ class LineParser:
                 self._rate.restart()
             self._rate.note(time_s, 1)
             self._last_time_s = time_s
-        self.lost_runs += lost
         self._runs.add(reading.value, reading.finger_on, lost, time_s)
 
     def _missed(self, reading: LineReading) -> bool:

@@ -38,5 +38,5 @@ def parser_of(sender: str) -> Parser:
 
 
 BINARY = ("attune", "cms50d_old", "cms50d_new", "nonin")
-HELD = {"cms50d_old": 2}
-"""Samples at the end of a stream that still wait for what follows."""
+HELD = {"cms50d_old": 3, "attune": 0, "nonin": 0}
+"""Samples at the end of a stream that still wait for what follows; else one."""

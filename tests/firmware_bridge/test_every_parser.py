@@ -18,7 +18,7 @@ SLOW_BYTES = 10_000_000
 @pytest.mark.parametrize("name", SENDERS)
 def test_every_sample_arrives_whole_and_without_a_hole(name: str) -> None:
     runs = parser_of(name).feed(stream(name, wave(300)))
-    assert len(values(runs)) == 300 - HELD.get(name, 0)
+    assert len(values(runs)) == 300 - HELD.get(name, 1)
     assert not any(run.lost for run in runs)
 
 
@@ -123,7 +123,7 @@ def test_ten_million_mutated_bytes_invent_nothing(name: str) -> None:
         f" outside {low:.0f}..{high:.0f}, {parser.lost_runs} holes, {parser.junk_bytes} junk"
     )
     assert samples > 1000
-    allowed = 0 if name == "attune" else samples // 100
+    allowed = 0 if name == "attune" else samples // 500
     assert foreign <= allowed
 
 

@@ -46,22 +46,22 @@ class TestContecOld:
     def test_what_cannot_be_a_packet_is_none(self, packet: tuple[int, ...]) -> None:
         assert ContecOldParser().read_packet(bytes(packet)) is None
 
-    def test_six_packets_open_the_stream_and_two_are_waited_for(self) -> None:
+    def test_six_packets_open_the_stream_and_three_are_waited_for(self) -> None:
         parser = ContecOldParser()
         assert parser.feed(ON * 5) == []
-        assert len(values(parser.feed(ON))) == 4
+        assert len(values(parser.feed(ON))) == 3
         assert len(values(parser.feed(ON))) == 1
 
     def test_a_finger_taken_off_ends_the_run(self) -> None:
         off = bytes((0x97, 0, 0x20, 0, 127))
-        runs = ContecOldParser().feed(ON * 6 + off * 3 + ON * 4)
+        runs = ContecOldParser().feed(ON * 6 + off * 3 + ON * 5)
         assert [(len(run.samples), run.finger_on) for run in runs] == [
             (6, True), (3, False), (2, True),
         ]  # fmt: skip
         assert not any(run.lost for run in runs)
 
     def test_a_lost_byte_is_a_hole(self) -> None:
-        first, second = ContecOldParser().feed(ON * 10 + ON[:2] + ON[3:] + ON * 10)
+        first, second = ContecOldParser().feed(ON * 10 + ON[:2] + ON[3:] + ON * 11)
         assert (len(first.samples), len(second.samples)) == (8, 8)
         assert (first.lost, second.lost) == (False, True)
 

@@ -18,7 +18,8 @@ def said(reader: PulseSensorReader | SparkFunReader, line: str) -> LineReading:
 
 
 def feed(parser: LineParser, *lines: str) -> list[SampleRun]:
-    return parser.feed("".join(line + "\r\n" for line in ("cut", *lines)).encode())
+    """Feed whole lines and the last one twice: a sample is handed on when its follower is there."""
+    return parser.feed("".join(line + "\r\n" for line in ("cut", *lines, lines[-1])).encode())
 
 
 PULSESENSOR = {
@@ -134,6 +135,12 @@ def test_example_8_gets_its_key_press_each_time_it_asks() -> None:
     assert parser.reply(2.0) == b"\n"
 
 
+def test_the_prompt_counts_even_as_the_first_half_line_that_is_heard() -> None:
+    parser = sparkfun_parser()
+    assert parser.feed(b"rubber band. Press any key to start conversion\r\n") == []
+    assert parser.reply(0.0) == b"\n"
+
+
 def test_counts_cut_to_16_bits_are_made_whole() -> None:
     """On an Uno example 8 keeps the low 16 bits: 65,900 becomes 364."""
     true = [65_000 + 60 * k for k in range(30)]
@@ -153,8 +160,9 @@ def test_banners_are_skipped_and_a_missing_sensor_is_told() -> None:
 class TestShapes:
     def test_a_stream_opens_after_three_lines_of_one_shape(self) -> None:
         parser = pulsesensor_parser()
-        assert feed(parser, "S5", "S6") == []
-        assert values(parser.feed(b"S7\r\n")) == [5, 6, 7]
+        assert parser.feed(b"cut\r\nS5\r\nS6\r\n") == []
+        assert values(parser.feed(b"S7\r\n")) == [5, 6]
+        assert values(parser.feed(b"S8\r\n")) == [7]
 
     def test_a_line_of_another_shape_closes_it(self) -> None:
         parser = pulsesensor_parser()
@@ -167,4 +175,4 @@ class TestShapes:
         for _ in range(1000):
             assert parser.feed(b"9" * 100) == []
         assert parser.junk_bytes > 99_000
-        assert values(parser.feed(b"\nS1\nS2\nS3\n")) == [1, 2, 3]
+        assert values(parser.feed(b"\nS1\nS2\nS3\nS4\n")) == [1, 2, 3]
