@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from device.commands.errors import CommandError
+
+if TYPE_CHECKING:
+    from firmware_bridge.port import SerialPort
 
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -12,7 +17,10 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "devices",
         help="list finger sensors, cameras and sound outputs",
         description="List what is connected; each serial port is listened to for up to 5 s.",
-        epilog="example: attune devices --json",
+        epilog="examples: attune devices\n"
+        "          attune devices --port /dev/ttyUSB0 --json\n"
+        "Put the path into kiosk.toml as port in [sensor], and the protocol, to fix them.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--port", metavar="PATH", help="listen to this serial port only")
     parser.add_argument("--json", action="store_true", help="the lists as JSON")
@@ -37,22 +45,42 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _serial(only: str | None) -> list[dict[str, Any]]:
-    from firmware_bridge.detect import detect
-    from firmware_bridge.port import PortError, SerialPort, list_ports
+    from concurrent.futures import ThreadPoolExecutor
 
-    ports = [SerialPort("", only)] if only else list_ports()
-    rows = []
-    for port in ports:
+    from firmware_bridge.port import PortError, SerialPort, list_ports, stable_path
+
+    if only is not None:
         try:
-            detection = detect(port.path)
-            protocol = detection.protocol.name if detection.protocol else None
-            message = detection.message
+            return [_listen(SerialPort("", stable_path(only)))]
         except PortError as error:
-            protocol, message = None, str(error)
-        rows.append(
-            {"name": port.name, "path": port.path, "protocol": protocol, "message": message}
-        )
-    return rows
+            raise CommandError(str(error)) from error
+    ports = list_ports()
+    if not ports:
+        return []
+
+    def listen_or_say_why(port: SerialPort) -> dict[str, Any]:
+        try:
+            return _listen(port)
+        except PortError as error:
+            return _row(port, None, str(error))
+
+    # Each port takes up to 5 s of mere listening.
+    with ThreadPoolExecutor(max_workers=min(8, len(ports))) as pool:
+        return list(pool.map(listen_or_say_why, ports))
+
+
+def _listen(port: SerialPort) -> dict[str, Any]:
+    from firmware_bridge.detect import detect
+
+    detection = detect(port.path)
+    protocol = detection.protocol.name if detection.protocol else None
+    return _row(port, protocol, detection.message)
+
+
+def _row(port: SerialPort, protocol: str | None, message: str) -> dict[str, Any]:
+    # The message begins with the path, as in a log; here it has a column of its own.
+    said = message.removeprefix(f"{port.path}: ")
+    return {"name": port.name, "path": port.path, "protocol": protocol, "message": said}
 
 
 def _cameras() -> list[dict[str, Any]]:
