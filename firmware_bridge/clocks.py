@@ -48,6 +48,7 @@ class RateEstimate:
     def __init__(self, stated_hz: float | None = None) -> None:
         self.hz = stated_hz
         """The rate to use; None while it is not known."""
+        self._settled = stated_hz is not None
         self._count = 0
         self._points: deque[tuple[float, int]] = deque(
             maxlen=int(RATE_WINDOW_S / POINT_EVERY_S) + 1
@@ -71,8 +72,10 @@ class RateEstimate:
         measured = _slope(self._points)
         if not MIN_RATE_HZ <= measured <= MAX_RATE_HZ:
             return
-        if self.hz is None or abs(measured / self.hz - 1) > RATE_TOLERANCE:
+        if self.hz is None or not self._settled or abs(measured / self.hz - 1) > RATE_TOLERANCE:
             self.hz = measured
+            # The first measurement of a short stretch gets better until the window is full.
+            self._settled |= at_s - self._points[0][0] > RATE_WINDOW_S - 2 * POINT_EVERY_S
 
     def restart(self) -> None:
         """Forget the way here, not the rate: samples were lost and the count is wrong."""

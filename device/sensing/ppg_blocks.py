@@ -78,7 +78,7 @@ class PpgBlocks:
         """Return the rate by the sensor's clock, else by what it states and how it arrives."""
         if run.device_time_s is not None and run.rate_hz is not None:
             return run.rate_hz
-        if self._arrivals.hz is None:
-            self._arrivals.hz = run.rate_hz
+        if self._arrivals.hz is None and run.rate_hz is not None:
+            self._arrivals = RateEstimate(run.rate_hz)
         self._arrivals.note(now_s, size, held_up)
         return self._arrivals.hz

@@ -50,7 +50,7 @@ def test_a_rate_is_measured_from_late_reads() -> None:
     arrivals(rate, 50, 0, 1.9)
     assert rate.hz is None
     arrivals(rate, 50, 1.9, 15)
-    assert rate.hz == pytest.approx(50, rel=0.01)
+    assert rate.hz == pytest.approx(50, rel=0.002)
 
 
 def test_a_stated_rate_is_kept_where_it_is_about_right() -> None:
