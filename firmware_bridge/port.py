@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import termios
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ At 115200 baud 230 bytes come in that time; the kernel keeps 4096."""
 WRITE_TIMEOUT_S = 1.0
 CHUNK_BYTES = 4096
 BY_ID = Path("/dev/serial/by-id")
+LINE_ERRORS = (serial.SerialException, OSError, termios.error)
+"""pyserial lets the error of a refused setting through as it is."""
 
 
 class PortError(Exception):
@@ -78,12 +81,12 @@ class SensorPort:
             self._serial = serial.Serial(
                 path,
                 line.baud,
-                parity=line.parity,
+                parity=self._parity(line),
                 timeout=READ_TIMEOUT_S,
                 write_timeout=WRITE_TIMEOUT_S,
                 exclusive=True,
             )
-        except (serial.SerialException, OSError, ValueError) as error:
+        except (*LINE_ERRORS, ValueError) as error:
             raise PortError(f"{path}: {_advice(error)}") from error
 
     def __enter__(self) -> Self:
@@ -104,7 +107,7 @@ class SensorPort:
         """
 
         def change() -> None:
-            self._serial.apply_settings({"baudrate": line.baud, "parity": line.parity})
+            self._serial.apply_settings({"baudrate": line.baud, "parity": self._parity(line)})
             self._serial.reset_input_buffer()
 
         self._guard(change)
@@ -127,12 +130,17 @@ class SensorPort:
         if data:
             self._guard(lambda: self._serial.write(data))
 
+    def _parity(self, line: Line) -> str:
+        """Return the parity to set: a pseudo-terminal has none and refuses it."""
+        on_terminal = os.path.realpath(self.path).startswith("/dev/pts/")
+        return serial.PARITY_NONE if on_terminal else line.parity
+
     def _guard(self, action: Callable[[], T]) -> T:
         try:
             return action()
         except serial.SerialTimeoutException as error:
             raise PortError(f"{self.path}: the port takes no bytes; unplug the sensor") from error
-        except (serial.SerialException, OSError, TypeError) as error:
+        except (*LINE_ERRORS, TypeError) as error:
             # pyserial raises TypeError when the port vanishes between its own two calls.
             raise PortError(f"{self.path}: the sensor was unplugged ({error})") from error
 

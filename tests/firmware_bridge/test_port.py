@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import termios
 import tty
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -50,11 +51,39 @@ def test_what_comes_is_read_and_what_is_said_goes_out(pair: tuple[int, str]) -> 
         assert os.read(master, 10) == b"you"
 
 
-def test_odd_parity_is_set_and_the_line_changes_while_open(pair: tuple[int, str]) -> None:
+def test_the_line_changes_while_the_port_is_open(pair: tuple[int, str]) -> None:
     _, path = pair
     with SensorPort(path, LINE) as port:
         port.set_line(Line(19_200, "O"))
-        assert (port._serial.baudrate, port._serial.parity) == (19_200, serial.PARITY_ODD)
+        assert port._serial.baudrate == 19_200
+
+
+def test_a_pseudo_terminal_without_parity_opens_again_and_again(pair: tuple[int, str]) -> None:
+    _, path = pair
+    for _ in range(3):
+        with SensorPort(path, Line(19_200, "O")) as port:
+            assert port.read() == b""
+
+
+def test_odd_parity_is_asked_of_a_real_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, object] = {}
+
+    def remember(path: str, baud: int, **settings: object) -> None:
+        asked.update(settings, path=path, baud=baud)
+
+    monkeypatch.setattr(serial, "Serial", remember)
+    SensorPort("/dev/ttyUSB0", Line(19_200, "O"))
+    assert (asked["baud"], asked["parity"]) == (19_200, serial.PARITY_ODD)
+    assert asked["exclusive"] is True
+
+
+def test_a_setting_that_the_line_refuses_is_a_clear_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise termios.error(22, "Invalid argument")
+
+    monkeypatch.setattr(serial, "Serial", refuse)
+    with pytest.raises(PortError, match="/dev/ttyUSB0: cannot be opened"):
+        SensorPort("/dev/ttyUSB0", LINE)
 
 
 def test_a_port_in_use_is_said_to_be_in_use(pair: tuple[int, str]) -> None:

@@ -78,13 +78,11 @@ def test_samples_arrive_in_order_with_the_sensors_clock() -> None:
     assert [block.seq for block in blocks] == list(range(20))
 
 
-def test_the_protocol_is_found_out() -> None:
-    with (
-        SimulatedSensor(protocol="sparkfun_4", speed=2) as sensor,
-        Running(sensor.path) as running,
-    ):
+@pytest.mark.parametrize("name", ["sparkfun_4", "cms50d_old"])
+def test_the_protocol_is_found_out_and_read(name: str) -> None:
+    with SimulatedSensor(protocol=name, speed=2) as sensor, Running(sensor.path) as running:
         running.take(1)
-        assert running.now() == SensorStatus(True, sensor.path, "sparkfun", "")
+        assert running.now() == SensorStatus(True, sensor.path, name.removesuffix("_4"), "")
 
 
 def test_a_rate_that_is_not_stated_is_measured() -> None:
