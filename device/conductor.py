@@ -159,7 +159,8 @@ class Conductor:
             elif visit.in_state_s(now) >= self._settings.visit.farewell_s:
                 self._visit = new_visit(self._settings, now)
                 log.info("visit state: idle")
-        if not finger:
+        pulse = self._wires.pulse.latest()
+        if pulse is not None and not pulse.finger_on:  # None: forgotten, so nobody knows
             self._finger_left = True
 
     def _begin(self, now: float) -> None:
@@ -290,6 +291,8 @@ class Conductor:
             match command:
                 case r.Start() | r.Play() if between_visits:
                     self._begin(now)
+                case r.Start() if visit.state is V.GREETING:
+                    self._enter(V.CONSENT, now)
                 case r.Stop() if not between_visits:
                     self._end(now, "asked to stop")
                 case r.Consent():

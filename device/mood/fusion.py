@@ -92,8 +92,11 @@ class MoodTracker:
         """Return the smoothed mood; what a person has just said counts at once."""
         fresh = fuse(faces, pulse, said, now, self._settings)
         last = self._last
-        just_said = said is not None and (last is None or said.said_at > last.estimated_at)
-        if last is None or just_said or self._settings.smoothing_s == 0:
+        if last is None or last.confidence == 0:
+            self._last = fresh  # The first reading has nothing to be smoothed with.
+            return fresh
+        just_said = said is not None and said.said_at > last.estimated_at
+        if just_said or self._settings.smoothing_s == 0:
             self._last = fresh
             return fresh
         keep = math.exp(-(now - last.estimated_at) / self._settings.smoothing_s)

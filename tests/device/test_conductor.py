@@ -59,6 +59,12 @@ def test_a_visit_goes_its_whole_way(stage: Stage) -> None:
     assert stage.state.chart == ()
 
 
+def test_a_second_touch_shortens_the_greeting(stage: Stage) -> None:
+    stage.do(r.Start(source="screen"))
+    assert stage.do(r.Start(source="screen")).visit is V.CONSENT
+    assert stage.do(r.Start(source="screen")).visit is V.CONSENT
+
+
 def test_nothing_measured_outlives_the_visit(stage: Stage) -> None:
     stage.to_playing()
     stage.pass_time(2, face=HAPPY, finger=True, stress=0.5)
