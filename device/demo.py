@@ -150,10 +150,16 @@ def _camera_for_screenshots(settings: Settings, out: Path) -> Callable[[r.KioskS
     import pygame
 
     from device.interfaces.screen import ScreenView, screenshot
+    from device.interfaces.screen.covers import find_cover
 
     def shoot(state: r.KioskState, name: str) -> None:
+        track = state.player.track
         view = ScreenView(
-            size_px=SCREEN_PX, language=settings.kiosk.language, now_s=time.monotonic()
+            width_px=SCREEN_PX[0],
+            height_px=SCREEN_PX[1],
+            language=settings.kiosk.language,
+            now_s=time.monotonic(),
+            cover=find_cover(track.path) if track else None,
         )
         pygame.image.save(screenshot(state, view), str(out / f"{name}.png"))
 

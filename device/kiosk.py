@@ -14,7 +14,7 @@ from device.channels import BoundedQueue, LatestSlot
 from device.conductor import Conductor, Wires
 from device.config import Settings
 from device.interfaces.mqtt import MqttWorker
-from device.interfaces.screen import Screen, choose_display
+from device.interfaces.screen import Screen
 from device.playback.messages import PlayerEvent, PlayerOrder
 from device.playback.player import PlayerWorker
 from device.sensing.camera import CameraWorker
@@ -49,6 +49,11 @@ class House:
     camera_allowed: threading.Event = field(default_factory=threading.Event)
     workers: list[Worker] = field(default_factory=list)
     supervisor: Supervisor = field(init=False)
+    screen: Screen = field(init=False)
+
+    def health(self) -> tuple[r.WorkerHealth, ...]:
+        """Return how every worker and the screen are."""
+        return (*self.supervisor.health(), self.screen.health)
 
 
 def build(
@@ -85,7 +90,7 @@ def build(
         camera_allowed=house.camera_allowed,
         state=house.state,
         forget=forget,
-        health=lambda: house.supervisor.health(),  # noqa: PLW0108 - it is built last
+        health=house.health,
         finger_may_agree=finger_may_agree,
     )
     # Consumers before producers.
@@ -102,6 +107,9 @@ def build(
         house.workers.append(pulse_worker)
         house.workers.append(SensorWorker(settings.sensor, blocks, sensor, clock))
     house.supervisor = Supervisor(house.workers, clock)
+    house.screen = Screen(
+        settings.screen, settings.kiosk.language, house.state, house.commands, clock
+    )
     return house
 
 
@@ -113,16 +121,8 @@ def run(house: House, stop: threading.Event, on_ready: Callable[[], None]) -> in
         target=_guard, args=(supervisor, stop, on_ready), name="guard", daemon=True
     )
     guard.start()
-    display = choose_display(house.settings.screen, os.environ)
-    log.info("%s", display.message)
-    if display.mode == "none":
-        stop.wait()
-    else:
-        screen = Screen(
-            house.settings.screen, house.settings.kiosk.language, house.state, house.commands
-        )
-        screen.run(stop, lambda: None)
-    stop.wait()
+    # SDL wants the main thread; without a display this waits, and looks for one now and then.
+    house.screen.run(stop, lambda: None)
     sd_notify("STOPPING=1")
     stuck = supervisor.stop(STOP_DEADLINE_S)
     return 1 if supervisor.fatal.is_set() or stuck else 0
