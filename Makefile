@@ -37,10 +37,10 @@ $(FACE): scripts/fetch_face_model.py | $(VENV)/.product
 # --- use ------------------------------------------------------------------------------
 
 run: setup  ## start the kiosk on the devices that are there; MUSIC=DIR takes your music
-	@scripts/run_kiosk $(BIN)/attune
+	@scripts/run_kiosk $(BIN)
 
 demo: setup  ## one whole visit in under two minutes; pictures and sound in build/demo/
-	@$(BIN)/python -m device.demo --out build/demo
+	@scripts/run_demo $(BIN)
 
 # --- checks ---------------------------------------------------------------------------
 
@@ -69,9 +69,11 @@ bench-%: setup $(VENV)/.tools  ## one room: face, fer, pulse, index, words, soun
 lock: $(VENV)/.tools  ## resolve the pinned versions anew (needs uv)
 	@scripts/lock
 
-train-fer: ## train the expression network: make train-fer FER2013=DIR
+train-fer: ## train the expression network and convert it: make train-fer FER2013=DIR
 	@test -n "$(FER2013)" || { echo "say where the data is: make train-fer FER2013=DIR"; exit 2; }
 	python -m models_tflite.training.fer_train --data $(FER2013) --out build/fer
+	python -m models_tflite.training.fer_convert --data $(FER2013) --checkpoint build/fer/best.pt \
+	    --out build/fer/fer48.tflite
 
 clean:  ## remove build/ and the caches; .venv stays
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis

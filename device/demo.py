@@ -20,6 +20,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from catalog.library import CatalogError, Library
 from device import kiosk
 from device import readings as r
 from device.config import Settings, parse
@@ -75,6 +76,11 @@ def main() -> int:
     parser.add_argument("--catalogue", type=Path, required=True, help="catalogue to play from")
     args = parser.parse_args()
     logging.basicConfig(level="WARNING", format="%(levelname)s %(name)s: %(message)s")
+    try:
+        Library.open(args.catalogue).close()
+    except CatalogError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
     shutil.rmtree(args.out, ignore_errors=True)
     args.out.mkdir(parents=True)
     with ExitStack() as opened:
