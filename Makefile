@@ -31,6 +31,11 @@ $(VENV)/.tools: $(VENV)/.product $(LOCK)-dev.lock
 	@$(BIN)/python -m pip install --quiet --require-hashes -r $(LOCK)-dev.lock
 	@touch $@
 
+$(VENV)/.peers: $(VENV)/.tools $(LOCK)-bench.lock
+	@echo "setup: the peers that the benchmarks compare with"
+	@$(BIN)/python -m pip install --quiet --require-hashes -r $(LOCK)-bench.lock
+	@touch $@
+
 $(FACE): scripts/fetch_face_model.py | $(VENV)/.product
 	@$(BIN)/python scripts/fetch_face_model.py $@
 
@@ -65,6 +70,8 @@ bench-%: setup $(VENV)/.tools  ## one room: face, fer, pulse, index, words, soun
 	@$(BIN)/python -m benchmarks.bench_$*
 
 # --- for those who change things --------------------------------------------------------
+
+bench-pulse: $(VENV)/.peers
 
 lock: $(VENV)/.tools  ## resolve the pinned versions anew (needs uv)
 	@scripts/lock
