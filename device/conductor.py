@@ -183,12 +183,16 @@ class Conductor:
             self._visit = new_visit(self._settings, now)
 
     def _consent(self, camera: bool, now: float) -> None:
-        # Whatever was measured before the yes is not used.
-        self._forget_person()
-        self._visit.consented = True
-        self._visit.camera = camera
+        self._wires.forget()
+        self._tracker.forget()
+        self._agree(camera, now)
         self._visit.last_interaction_at = now
         self._enter(V.SENSING, now)
+
+    def _agree(self, camera: bool, now: float) -> None:
+        if not self._visit.consented:
+            self._visit.consented, self._visit.consented_at = True, now
+        self._visit.camera = camera
 
     def _lead_music(self, now: float, finger: bool) -> None:
         visit = self._visit
@@ -264,7 +268,9 @@ class Conductor:
         return self._wires.faces.latest() if self._wires.camera_allowed.is_set() else None
 
     def _pulse(self) -> r.PulseReading | None:
-        return self._wires.pulse.latest() if self._visit.consented else None
+        pulse, visit = self._wires.pulse.latest(), self._visit
+        agreed = visit.consented and pulse is not None and pulse.measured_at > visit.consented_at
+        return pulse if agreed else None
 
     def _set_camera(self) -> None:
         wanted = (
@@ -319,8 +325,7 @@ class Conductor:
             self._consent(command.camera, now)
         elif self._visit.state in (V.SENSING, V.PLAYING):
             # The person changed their mind about the camera in mid-visit.
-            self._visit.consented = True
-            self._visit.camera = command.camera
+            self._agree(command.camera, now)
 
     def _take_words(self, text: str, now: float) -> None:
         words = read_mood(text)

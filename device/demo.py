@@ -1,7 +1,7 @@
 """``make demo``: one whole visit through the real kiosk, recorded for a person to look at.
 
-The portrait stands in for the camera and the simulated finger (over a real pseudo-terminal)
-for the sensor; the rest is what runs on a box: the same workers, index, player and broker.
+The portrait stands in for the camera and a simulated finger, on a real pseudo-terminal, for
+the sensor; the rest is what runs on a box: the same workers, index, player and broker.
 Leaves screenshots, the played sound, the MQTT messages and one picture of the visit.
 """
 
@@ -25,6 +25,8 @@ from device import kiosk
 from device import readings as r
 from device.config import Settings, parse
 from device.readings import VisitState as V
+from firmware_bridge.simulated_finger import Phase, simulated_finger
+from firmware_bridge.simulator import SimulatedSensor
 
 SCREEN_PX = (1280, 720)
 OBSERVE_INTERVAL_S = 0.25
@@ -39,25 +41,43 @@ class Act:
     command: r.Command | None = None
     shot: str = ""
     """Name of a screenshot taken just before the act."""
+    finger: bool | None = None
+    """Puts the finger on the sensor, or takes it off."""
+    mark: str = ""
+    """A word for the picture."""
 
 
 PLAY: tuple[Act, ...] = (
     Act(1.5, "the kiosk invites", shot="1-idle"),
-    Act(0.2, "somebody touches the screen", r.Start(source="screen")),
+    Act(0.2, "somebody touches the screen", r.Start(source="screen"), mark="touch"),
     Act(1.5, "the kiosk greets", shot="2-greeting"),
     Act(3.0, "the privacy notice is read", shot="3-consent"),
-    Act(0.2, "a finger goes to 'yes'", r.Consent(source="screen", camera=True)),
-    Act(9.0, "face and pulse are read", shot="4-sensing"),
-    Act(14.0, "music plays to the mood", shot="5-playing"),
-    Act(0.5, "the visitor likes it", r.Like(source="screen")),
-    Act(9.0, "and wants to be calmed", r.SetStrategy(source="screen", strategy=r.Strategy.CALM)),
-    Act(1.0, "another one, please", r.Skip(source="screen")),
-    Act(10.0, "calmer music plays", shot="6-calm"),
-    Act(0.5, "words work too", r.SayMood(source="screen", text="cheerful and full of energy")),
-    Act(12.0, "music to the words", shot="7-said"),
-    Act(0.5, "the visitor leaves", r.Stop(source="screen")),
+    Act(0.2, "'camera and finger' is the answer", r.Consent(source="screen", camera=True),
+        mark="yes"),
+    Act(0.3, "a finger goes on the sensor", finger=True, mark="finger"),
+    Act(3.2, "face and pulse are read", shot="4-sensing"),
+    Act(22.0, "music plays to the mood", shot="5-playing"),
+    Act(0.5, "the visitor likes it", r.Like(source="screen"), mark="like"),
+    Act(16.0, "and says what the face does not show",
+        r.SayMood(source="screen", text="I am worried and tense"), mark="“worried and tense”"),
+    Act(12.0, "music to the words, and the pulse is quicker now", shot="6-said"),
+    Act(0.5, "and wants to be calmed", r.SetStrategy(source="screen", strategy=r.Strategy.CALM),
+        mark="calm me"),
+    Act(0.5, "another one, please", r.Skip(source="screen"), mark="skip"),
+    Act(13.0, "calmer music plays", shot="7-calm"),
+    Act(0.5, "one step further", r.Skip(source="screen"), mark="skip"),
+    Act(12.0, "the visitor leaves", r.Stop(source="screen"), finger=False, mark="leaves"),
     Act(2.5, "farewell", shot="8-farewell"),
+)  # fmt: skip
+
+FINGER = (
+    Phase(0, 64, 44, 22),
+    Phase(42, 66, 40, 20),
+    Phase(58, 92, 13, 8),
+    Phase(82, 90, 14, 9),
+    Phase(112, 72, 30, 16),
 )
+"""The visitor's pulse: at rest, then tense, then eased by the music."""
 
 
 @dataclass
@@ -66,6 +86,7 @@ class Record:
 
     states: list[r.KioskState] = field(default_factory=list)
     acts: list[tuple[float, str]] = field(default_factory=list)
+    """When (monotonic s) the visitor did what."""
     began_at: float = 0.0
 
 
@@ -84,22 +105,26 @@ def main() -> int:
     shutil.rmtree(args.out, ignore_errors=True)
     args.out.mkdir(parents=True)
     with ExitStack() as opened:
+        finger = opened.enter_context(SimulatedSensor(simulated_finger(FINGER)))
+        finger.lift_finger(True)
         port = opened.enter_context(_Broker(args.out)).port
-        settings = demo_settings(args.out, args.catalogue, port)
-        record = _live_through(settings, args.out)
+        settings = demo_settings(args.out, args.catalogue, finger.path, port)
+        record = _live_through(settings, finger, args.out)
     from device.demo_picture import draw_visit
 
-    draw_visit(record.states, record.acts, record.began_at, args.out / "visit.png")
+    draw_visit(record.states, record.acts, record.began_at, args.out)
     return _report(args.out, record)
 
 
-def demo_settings(out: Path, catalogue: Path, broker_port: int | None) -> Settings:
+def demo_settings(
+    out: Path, catalogue: Path, sensor_port: str, broker_port: int | None
+) -> Settings:
     """Return the settings of the demo; ``broker_port`` None means no broker."""
     return parse(
         {
             "kiosk": {"id": "attune_demo", "state_dir": str(out / "state")},
             "camera": {"source": "builtin"},
-            "sensor": {"port": "simulated"},
+            "sensor": {"port": sensor_port},
             "catalog": {"folder": str(catalogue)},
             "playback": {"output": str(out / "played.wav")},
             "mqtt": {"host": "127.0.0.1", "port": broker_port} if broker_port else {},
@@ -109,10 +134,9 @@ def demo_settings(out: Path, catalogue: Path, broker_port: int | None) -> Settin
     )
 
 
-def _live_through(settings: Settings, out: Path) -> Record:
+def _live_through(settings: Settings, finger: SimulatedSensor, out: Path) -> Record:
     """Run the house while the visitor acts; observe and take the screenshots."""
-    # The visitor of the demo decides when to begin, so the finger alone does not.
-    house = kiosk.build(settings, finger_may_agree=False)
+    house = kiosk.build(settings)
     record, stop, ready = Record(began_at=time.monotonic()), threading.Event(), threading.Event()
     serving = threading.Thread(
         target=kiosk.run, args=(house, stop, ready.set), name="kiosk", daemon=True
@@ -123,7 +147,7 @@ def _live_through(settings: Settings, out: Path) -> Record:
     try:
         if not ready.wait(30):
             raise SystemExit("demo: the kiosk did not become ready")
-        _perform(house, record, _camera_for_screenshots(settings, out))
+        _perform(house, finger, record, _camera_for_screenshots(settings, out))
     finally:
         stop.set()
         serving.join(10)
@@ -132,7 +156,10 @@ def _live_through(settings: Settings, out: Path) -> Record:
 
 
 def _perform(
-    house: kiosk.House, record: Record, shoot: Callable[[r.KioskState, str], None]
+    house: kiosk.House,
+    finger: SimulatedSensor,
+    record: Record,
+    shoot: Callable[[r.KioskState, str], None],
 ) -> None:
     for act in PLAY:
         time.sleep(act.after_s)
@@ -141,7 +168,10 @@ def _perform(
             shoot(state, act.shot)
         if act.command is not None:
             house.commands.put(act.command)
-        record.acts.append((time.monotonic(), act.says))
+        if act.finger is not None:
+            finger.lift_finger(not act.finger)
+        if act.mark:
+            record.acts.append((time.monotonic(), act.mark))
         print(f"demo: {time.monotonic() - record.began_at:5.1f} s  {act.says}", flush=True)
 
 

@@ -1,175 +1,284 @@
-"""The visit of the demo in one picture: stress and pulse, the way through the mood, the music."""
+"""The visit of the demo in one picture: the screens, the body, the mood, and the music."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import wave
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.emotions import ANCHORS_VAD, CODES, NAMES
+from device.interfaces.screen import typeface
 from device.readings import KioskState, VisitState
 
-INK, PAPER, MUTED = "#2b2a33", "#fbf8f3", "#8f8a94"
-STRESS, VALENCE, AROUSAL, HEART = "#d1495b", "#2a9d8f", "#e9a23b", "#7b6fc4"
-BANDS = {
-    VisitState.IDLE: "#efeae2", VisitState.GREETING: "#f5e6cc", VisitState.CONSENT: "#f3d9c9",
-    VisitState.SENSING: "#d9e8e6", VisitState.PLAYING: "#e4e0f3", VisitState.FAREWELL: "#f0e1e6",
-}  # fmt: skip
+GROUND, PANEL, INK, MUTED = "#17141d", "#211d29", "#f4ece4", "#9b929f"
+WARM, TEAL, ROSE, LILAC = "#ffb37a", "#6fd3c1", "#f2708a", "#a99bf0"
+TRACKS = (WARM, TEAL, LILAC, "#f3d26b", ROSE, "#8fc7f2")
+SCREENS = ("1-idle", "3-consent", "4-sensing", "5-playing", "7-calm", "8-farewell")
+NAMED = ("joy", "love", "hope", "ease", "longing", "sadness", "gloom", "anger", "fear", "surprise")
+"""Anchors with room for their name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A track while it was heard."""
+
+    title: str
+    left_s: float
+    right_s: float
+    valence: float
+    arousal: float
 
 
 def draw_visit(
-    states: Sequence[KioskState], acts: Sequence[tuple[float, str]], began_at: float, path: Path
+    states: Sequence[KioskState], acts: Sequence[tuple[float, str]], began_at: float, out: Path
 ) -> None:
-    """Draw the timeline to ``path`` (PNG)."""
+    """Draw ``out``/visit.png from what was observed and from the screenshots beside it."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    plt.rcParams.update({"font.size": 10, "text.color": INK, "axes.labelcolor": INK})
-    figure = plt.figure(figsize=(13, 8), facecolor=PAPER)
-    grid = figure.add_gridspec(
-        3, 2, width_ratios=(2.1, 1), height_ratios=(1, 1, 0.55), hspace=0.35, wspace=0.16,
-        left=0.06, right=0.97, top=0.88, bottom=0.08,
-    )  # fmt: skip
-    body = figure.add_subplot(grid[0, 0])
-    mood = figure.add_subplot(grid[1, 0], sharex=body)
-    music = figure.add_subplot(grid[2, 0], sharex=body)
-    field = figure.add_subplot(grid[:, 1])
-    figure.text(0.06, 0.94, "One visit", fontsize=20, weight="bold", color=INK)
-    figure.text(0.06, 0.905, "from the first touch to the farewell", color=MUTED, fontsize=11)
-    for axes in (body, mood, music):
-        _paint_bands(axes, states, began_at, labelled=axes is body)
+    _set_type(mpl)
+    figure = plt.figure(figsize=(14, 9.4), facecolor=GROUND)
+    _draw_screens(figure, out)
+    body = figure.add_axes((0.05, 0.47, 0.57, 0.22))
+    mood = figure.add_axes((0.05, 0.235, 0.57, 0.185), sharex=body)
+    music = figure.add_axes((0.05, 0.06, 0.57, 0.125), sharex=body)
+    field = figure.add_axes((0.68, 0.06, 0.29, 0.63))
+    spans = _spans(states, began_at)
+    for axes, title in ((body, "Body"), (mood, "Mood"), (music, "Music")):
+        _prepare(axes, title)
+        _shade_states(axes, states, began_at, named=axes is body)
     _draw_body(body, states, began_at)
     _draw_mood(mood, states, began_at)
-    _draw_music(music, states, acts, began_at)
-    _draw_field(field, states)
-    figure.savefig(path, dpi=110, facecolor=PAPER)
+    _draw_music(music, spans, out / "played.wav")
+    _note_acts(body, mood, acts, began_at)
+    _draw_field(field, states, spans)
+    body.set_xlim(0, states[-1].updated_at - began_at)
+    figure.savefig(out / "visit.png", dpi=110, facecolor=GROUND)
     plt.close(figure)
 
 
-def _bare(axes: Any) -> None:
-    axes.set_facecolor(PAPER)
-    axes.tick_params(colors=MUTED, length=0)
+def _set_type(mpl: Any) -> None:
+    from matplotlib import font_manager
+
+    for file in sorted((Path(typeface.__file__).parent / "assets").glob("*.ttf")):
+        font_manager.fontManager.addfont(str(file))
+    mpl.rcParams.update(
+        {
+            "font.family": ["Manrope", "DejaVu Sans"], "font.size": 10, "text.color": INK,
+            "axes.labelcolor": MUTED, "xtick.color": MUTED, "ytick.color": MUTED,
+        }
+    )  # fmt: skip
+
+
+def _draw_screens(figure: Any, out: Path) -> None:
+    """Put the screenshots side by side on top."""
+    import matplotlib.pyplot as plt
+
+    figure.text(0.05, 0.955, "One visit", fontsize=22, weight="semibold")
+    figure.text(0.165, 0.957, "from the first touch to the farewell", color=MUTED, fontsize=12)
+    width = 0.92 / len(SCREENS)
+    for index, name in enumerate(SCREENS):
+        axes = figure.add_axes((0.05 + index * width, 0.755, width - 0.008, 0.185))
+        axes.imshow(plt.imread(out / f"{name}.png"), interpolation="lanczos")
+        axes.axis("off")
+
+
+def _prepare(axes: Any, title: str) -> None:
+    axes.set_facecolor(PANEL)
+    axes.tick_params(length=0, labelsize=9)
     for side in axes.spines.values():
         side.set_visible(False)
+    axes.text(
+        0, 1.035, title, transform=axes.transAxes, fontsize=11.5, weight="semibold", va="bottom"
+    )
 
 
-def _paint_bands(axes: Any, states: Sequence[KioskState], began_at: float, labelled: bool) -> None:
-    _bare(axes)
-    start = 0
+def _shade_states(axes: Any, states: Sequence[KioskState], began_at: float, named: bool) -> None:
+    """Shade every other state of the visit, and name those with room for it."""
+    start, shade = 0, False
     for index in range(1, len(states) + 1):
         if index < len(states) and states[index].visit is states[start].visit:
             continue
-        left = states[start].updated_at - began_at
-        right = states[min(index, len(states) - 1)].updated_at - began_at
-        axes.axvspan(left, right, color=BANDS[states[start].visit], lw=0, zorder=0)
-        if labelled and right - left > 2.2:
+        left_s = states[start].updated_at - began_at
+        right_s = states[min(index, len(states) - 1)].updated_at - began_at
+        if shade:
+            axes.axvspan(left_s, right_s, color=INK, alpha=0.045, lw=0)
+        if named and (right_s - left_s > 7 or states[start].visit is VisitState.SENSING):
             axes.text(
-                (left + right) / 2, 1.03, states[start].visit.value, ha="center", color=MUTED,
-                fontsize=8, transform=axes.get_xaxis_transform(),
+                left_s + 0.4, 0.03, states[start].visit.value, color=MUTED, fontsize=8.5,
+                transform=axes.get_xaxis_transform(),
             )  # fmt: skip
-        start = index
+        start, shade = index, not shade
+
+
+def _series(
+    states: Sequence[KioskState], began_at: float, value: Callable[[KioskState], float | None]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return times in s and values; NaN where there was no reading, which leaves a gap."""
+    times = np.array([state.updated_at - began_at for state in states])
+    values = [value(state) for state in states]
+    return times, np.array([np.nan if v is None else v for v in values], np.float64)
+
+
+def _draw_line(
+    axes: Any, times: NDArray[Any], values: NDArray[Any], colour: str, name: str
+) -> None:
+    """Draw a series with its name at its end."""
+    axes.plot(times, values, color=colour, lw=2.2, solid_capstyle="round")
+    there = np.flatnonzero(np.isfinite(values))
+    if len(there):
+        at = there[-1]
+        axes.annotate(
+            name, (times[at], values[at]), xytext=(5, 0), textcoords="offset points",
+            color=colour, fontsize=9.5, va="center", annotation_clip=False,
+        )  # fmt: skip
 
 
 def _draw_body(axes: Any, states: Sequence[KioskState], began_at: float) -> None:
-    stress = [
-        (s.updated_at - began_at, 100 * s.pulse.stress)
-        for s in states if s.pulse and s.pulse.stress is not None
-    ]  # fmt: skip
-    heart = [
-        (s.updated_at - began_at, s.pulse.heart_rate_bpm)
-        for s in states if s.pulse and s.pulse.heart_rate_bpm is not None
-    ]  # fmt: skip
-    if heart:
-        axes.plot(*zip(*heart, strict=True), color=HEART, lw=2, label="heart rate, bpm")
-    if stress:
-        axes.plot(*zip(*stress, strict=True), color=STRESS, lw=2.4, label="stress, %")
-    axes.set_ylim(0, 120)
-    axes.set_title("the body", loc="left", fontsize=11, pad=16, color=INK)
-    axes.legend(frameon=False, loc="upper left", ncols=2, fontsize=9)
+    times, heart = _series(states, began_at, lambda s: s.pulse and s.pulse.heart_rate_bpm)
+    _, stress = _series(
+        states, began_at,
+        lambda s: None if s.pulse is None or s.pulse.stress is None else 100 * s.pulse.stress,
+    )  # fmt: skip
+    axes.fill_between(times, 0, stress, color=ROSE, alpha=0.14, lw=0)
+    _draw_line(axes, times, stress, ROSE, "stress, %")
+    _draw_line(axes, times, heart, WARM, "heart rate, bpm")
+    axes.set_ylim(0, 118)
+    axes.tick_params(labelbottom=False)
 
 
 def _draw_mood(axes: Any, states: Sequence[KioskState], began_at: float) -> None:
-    sure = [s for s in states if s.mood and s.mood.confidence > 0]
-    times = [s.updated_at - began_at for s in sure]
-    moods = [s.mood for s in sure if s.mood]
-    axes.axhline(0, color=MUTED, lw=0.6)
-    for label, colour, values in (
-        ("valence", VALENCE, [m.point.valence for m in moods]),
-        ("arousal", AROUSAL, [m.point.arousal for m in moods]),
-    ):
-        axes.plot(times, values, color=colour, lw=2.2, label=label)
-    confidence = [m.confidence for m in moods]
-    axes.fill_between(times, -1, [c - 1 for c in confidence], color=MUTED, alpha=0.18, lw=0,
-                      label="confidence")  # fmt: skip
+    def sure(state: KioskState) -> bool:
+        return state.mood is not None and state.mood.confidence > 0
+
+    axes.axhline(0, color=MUTED, lw=0.6, alpha=0.6)
+    times, valence = _series(
+        states, began_at, lambda s: s.mood.point.valence if s.mood and sure(s) else None
+    )
+    _, arousal = _series(
+        states, began_at, lambda s: s.mood.point.arousal if s.mood and sure(s) else None
+    )
+    _, confidence = _series(states, began_at, lambda s: s.mood.confidence if s.mood else None)
+    axes.fill_between(
+        times, valence - 0.25 * (1 - confidence), valence + 0.25 * (1 - confidence), color=TEAL,
+        alpha=0.2, lw=0,
+    )  # fmt: skip
+    _draw_line(axes, times, valence, TEAL, "valence")
+    _draw_line(axes, times, arousal, LILAC, "arousal")
     axes.set_ylim(-1, 1)
-    axes.set_title("the mood", loc="left", fontsize=11, color=INK)
-    axes.legend(frameon=False, loc="upper left", ncols=3, fontsize=9)
+    axes.set_yticks((-1, 0, 1))
+    axes.tick_params(labelbottom=False)
 
 
-def _draw_music(
-    axes: Any, states: Sequence[KioskState], acts: Sequence[tuple[float, str]], began_at: float
-) -> None:
-    import matplotlib as mpl
-
-    spans: list[tuple[str, float, float]] = []
+def _spans(states: Sequence[KioskState], began_at: float) -> list[Span]:
+    spans: list[Span] = []
     for state in states:
         track = state.player.track
         if track is None or state.player.status != "playing":
             continue
         at_s = state.updated_at - began_at
-        if spans and spans[-1][0] == track.title:
-            spans[-1] = (track.title, spans[-1][1], at_s)
-        else:
-            spans.append((track.title, at_s, at_s))
-    colours = mpl.colormaps["Set2"].colors  # type: ignore[attr-defined]
-    for index, (title, left, right) in enumerate(spans):
-        axes.barh(0, right - left, left=left, height=0.5, color=colours[index % len(colours)])
-        axes.text(left + 0.4, 0, _fit(title, right - left), va="center", fontsize=9, color=INK)
-    for at, _ in acts:
-        axes.plot(at - began_at, -0.42, marker="^", color=INK, ms=4)
-    axes.set_ylim(-0.6, 0.45)
+        left_s = at_s
+        if spans and spans[-1].title == track.title:
+            left_s = spans.pop().left_s
+        spans.append(Span(track.title, left_s, at_s, track.point.valence, track.point.arousal))
+    return spans
+
+
+def _draw_music(axes: Any, spans: Sequence[Span], recording: Path) -> None:
+    """Draw the level of what was really played, coloured by track."""
+    level, step_s = _envelope(recording)
+    if spans and len(level):
+        times = spans[0].left_s + np.arange(len(level)) * step_s
+        for index, span in enumerate(spans):
+            last = index == len(spans) - 1
+            end_s = np.inf if last else spans[index + 1].left_s
+            mine = (times >= span.left_s) & (times <= end_s)
+            axes.fill_between(
+                times[mine], -level[mine], level[mine], color=TRACKS[index % len(TRACKS)], lw=0
+            )
+    for index, span in enumerate(spans):
+        axes.text(
+            span.left_s + 0.3, 1.02, _fit(span.title, span.right_s - span.left_s),
+            color=TRACKS[index % len(TRACKS)], fontsize=9, va="top", weight="semibold",
+        )  # fmt: skip
+    axes.set_ylim(-1.05, 1.1)
     axes.set_yticks([])
-    axes.set_xlabel("seconds;  ▲ what the visitor did")
-    axes.set_title("the music", loc="left", fontsize=11, color=INK)
+    axes.set_xlabel("seconds", fontsize=9)
+
+
+def _envelope(recording: Path, step_s: float = 0.1) -> tuple[NDArray[np.float64], float]:
+    """Return the peak level 0..1 of each step of a 16-bit WAV from its first sound on."""
+    if not recording.exists():
+        return np.zeros(0), step_s
+    with wave.open(str(recording)) as file:
+        step = int(file.getframerate() * step_s) * file.getnchannels()
+        samples = np.frombuffer(file.readframes(file.getnframes()), np.int16)
+    samples = samples[: len(samples) // step * step].astype(np.float64)
+    level = np.abs(samples).reshape(-1, step).max(axis=1) / 32768
+    heard = np.flatnonzero(level > 1e-3)
+    if not len(heard):
+        return np.zeros(0), step_s
+    level = level[heard[0] :]
+    return 0.85 * level / max(level.max(), 1e-9), step_s
 
 
 def _fit(title: str, width_s: float) -> str:
-    room = max(3, int(width_s * 0.95))
+    room = max(3, int(width_s * 0.85))
     return title if len(title) <= room else title[: room - 1] + "…"
 
 
-def _draw_field(axes: Any, states: Sequence[KioskState]) -> None:
-    import numpy as np
+def _note_acts(top: Any, middle: Any, acts: Sequence[tuple[float, str]], began_at: float) -> None:
+    """Mark what the visitor did; words too near to the last ones go up a line."""
+    free_s = [-1e9, -1e9]
+    for at, word in acts:
+        at_s = at - began_at
+        for axes in (top, middle):
+            axes.axvline(at_s, color=INK, lw=0.6, alpha=0.28)
+        row = 0 if at_s >= free_s[0] else 1
+        free_s[row] = at_s + 0.8 + 0.85 * len(word)
+        top.text(
+            at_s, 1.035 + 0.075 * row, word, transform=top.get_xaxis_transform(), fontsize=8.5,
+            color=INK, va="bottom", ha="center" if len(word) < 8 else "left",
+        )  # fmt: skip
 
-    from catalog.emotions import ANCHORS_VAD, CODES, NAMES
 
-    _bare(axes)
-    axes.axhline(0, color=MUTED, lw=0.6)
-    axes.axvline(0, color=MUTED, lw=0.6)
+def _draw_field(axes: Any, states: Sequence[KioskState], spans: Sequence[Span]) -> None:
+    _prepare(axes, "The way through the mood, and the music that went along")
+    axes.axhline(0, color=MUTED, lw=0.6, alpha=0.6)
+    axes.axvline(0, color=MUTED, lw=0.6, alpha=0.6)
     for code, anchor in zip(CODES, ANCHORS_VAD, strict=True):
-        axes.text(anchor[0], anchor[1], NAMES[code]["en"], fontsize=7.5, color=MUTED, ha="center")
+        name = NAMES[code]["en"]
+        axes.plot(anchor[0], anchor[1], marker="o", ms=2.5, color=MUTED, alpha=0.7)
+        if name in NAMED:
+            axes.annotate(
+                name, anchor[:2], xytext=(0, 5), textcoords="offset points", ha="center",
+                fontsize=8.5, color=MUTED,
+            )  # fmt: skip
     way = np.array(
         [(s.mood.point.valence, s.mood.point.arousal) for s in states
          if s.mood and s.mood.confidence > 0]
     )  # fmt: skip
     if len(way):
-        axes.plot(way[:, 0], way[:, 1], color=INK, lw=1, alpha=0.5)
-        axes.scatter(way[:, 0], way[:, 1], c=np.arange(len(way)), cmap="viridis", s=16, zorder=3)
-        axes.annotate("start", way[0], xytext=(6, 6), textcoords="offset points", fontsize=9)
-        axes.annotate("end", way[-1], xytext=(6, -12), textcoords="offset points", fontsize=9)
-    seen: set[int] = set()
-    for state in states:
-        choice = state.choice
-        if choice and choice.track.track_id not in seen:
-            seen.add(choice.track.track_id)
-            point = choice.track.point
-            axes.scatter(point.valence, point.arousal, marker="D", s=70, color=STRESS, zorder=4)
-            axes.annotate(
-                _fit(choice.track.title, 24), (point.valence, point.arousal), xytext=(8, -3),
-                textcoords="offset points", fontsize=8.5, color=STRESS,
-            )  # fmt: skip
-    axes.set(xlim=(-1, 1), ylim=(-1, 1), aspect="equal")
-    axes.set_xlabel("valence: unpleasant → pleasant")
-    axes.set_ylabel("arousal: quiet → awake")
-    axes.set_title("the way through the mood (◆ the music)", loc="left", fontsize=11, color=INK)
+        axes.plot(way[:, 0], way[:, 1], color=INK, lw=1.4, alpha=0.85)
+        axes.plot(*way[0], marker="o", ms=7, mfc=GROUND, mec=INK, mew=1.6)
+        axes.plot(*way[-1], marker="o", ms=7, color=INK)
+    for index, span in enumerate(spans):
+        colour = TRACKS[index % len(TRACKS)]
+        axes.plot(span.valence, span.arousal, marker="D", ms=8, color=colour)
+        left = span.valence > 0.35
+        axes.annotate(
+            _fit(span.title, 28), (span.valence, span.arousal), xytext=(-9 if left else 9, -3),
+            textcoords="offset points", fontsize=9, color=colour, ha="right" if left else "left",
+        )  # fmt: skip
+    axes.set(xlim=(-1, 1), ylim=(-1, 1))
+    axes.set_xticks((-1, 0, 1))
+    axes.set_yticks((-1, 0, 1))
+    axes.set_xlabel("unpleasant  →  pleasant", fontsize=9)
+    axes.set_ylabel("quiet  →  awake", fontsize=9, labelpad=-8)

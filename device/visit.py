@@ -33,6 +33,8 @@ class Visit:
     began_wall: float = 0.0
     consented: bool = False
     """The person agreed to be measured (pulse, and the camera if ``camera``)."""
+    consented_at: float = 0.0
+    """Whatever was measured before has no voice."""
     camera: bool = False
     said: SaidMood | None = None
     choice: TrackChoice | None = None

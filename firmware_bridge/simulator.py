@@ -70,6 +70,7 @@ class SimulatedSensor:
         self._faults = faults
         self._stop = threading.Event()
         self._muted = threading.Event()
+        self._lifted = threading.Event()
         self._answered = False
         self._awake_until_s = 0.0 if self._sender.wakes_by else np.inf
         self._heard = b""
@@ -108,6 +109,10 @@ class SimulatedSensor:
         """Send nothing while ``silent``: the cable is out."""
         (self._muted.set if silent else self._muted.clear)()
 
+    def lift_finger(self, lifted: bool) -> None:
+        """Take the finger off while ``lifted``, and put it back."""
+        (self._lifted.set if lifted else self._lifted.clear)()
+
     def inject(self, data: bytes) -> None:
         """Put arbitrary bytes on the line."""
         self._send(data)
@@ -138,7 +143,9 @@ class SimulatedSensor:
         if time_s > self._awake_until_s or self._muted.is_set():
             return
         batch = [int(v) for v in self._samples[np.arange(sent, sent + step) % len(self._samples)]]
-        finger = not any(start <= time_s < end for start, end in self._faults.finger_off_s)
+        finger = not self._lifted.is_set() and not any(
+            start <= time_s < end for start, end in self._faults.finger_off_s
+        )
         own_frames = self._sender.protocol == "attune"
         number = self._frames if own_frames else sent
         self._frames += own_frames

@@ -70,6 +70,14 @@ def test_a_reset_a_wrap_and_an_absent_finger_are_seen() -> None:
     assert samples(absent) == pytest.approx(200, abs=20)
 
 
+def test_the_finger_can_be_lifted_and_put_back() -> None:
+    with SimulatedSensor(protocol="attune", speed=10) as sensor:
+        for lifted in (True, False):
+            sensor.lift_finger(lifted)
+            told = not lifted
+            listen(sensor, "attune", lambda runs, told=told: any(r.finger_on is told for r in runs))
+
+
 def test_example_8_is_silent_until_a_key_is_pressed() -> None:
     with SimulatedSensor(protocol="sparkfun_8", speed=4) as sensor:
         _, parser = listen(sensor, "sparkfun", lambda runs: samples(runs) > 20)
