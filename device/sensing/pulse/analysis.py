@@ -1,0 +1,110 @@
+"""A stretch of samples -> beats, measures, how good it is, and what to do if it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from device.sensing.pulse.beats import Beats, find_beats, no_beats
+from device.sensing.pulse.hrv import Hrv, measure
+from device.sensing.pulse.intervals import Intervals, intervals_of
+from device.sensing.pulse.waveform import Waveform, band_pass
+
+MIN_WINDOW_S = 15.0
+MIN_QUALITY = 0.5
+EDGE_S = 1.0
+"""Beats so near to the ends are not used: their neighbours are not in the window."""
+MATCH_RANGE = (0.70, 0.92)
+"""Usual likeness of the beats that counts as none and as full quality: noise that is cut to the
+pulse's band matches its own mean by up to about 0.7."""
+WEAK_MATCH = 0.88
+
+FINGER, WARM, STILL, MORE = (
+    "put a finger on the sensor",
+    "warm your finger and lay it on lightly",
+    "hold still",
+    "a few seconds more",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PulseAnalysis:
+    """All that a stretch of signal tells."""
+
+    duration_s: float
+    quality: float
+    """0..1: the share of time that usable beats cover, times how alike the beats are."""
+    accepted: bool
+    reason: str
+    """Why there is no value, in words for the person; empty when accepted."""
+    hrv: Hrv = field(default_factory=Hrv)
+    """Empty unless accepted: never a number from a poor window."""
+    beats: Beats = field(default_factory=no_beats)
+    intervals: Intervals = field(default_factory=lambda: intervals_of(no_beats()))
+    wave: Waveform | None = None
+
+
+def analyse(
+    samples: ArrayLike,
+    rate_hz: float,
+    *,
+    breaks: Sequence[int] = (),
+    min_window_s: float = MIN_WINDOW_S,
+    min_quality: float = MIN_QUALITY,
+) -> PulseAnalysis:
+    """Return what evenly sampled ``samples`` (n,) tell.
+
+    ``breaks`` are indices of samples before which others were lost: no interval spans them.
+    Raises ValueError for a rate outside 18..2000 Hz or values that are not finite.
+
+    >>> import numpy as np
+    >>> time_s = np.arange(0, 40, 0.01)
+    >>> beat = np.exp(-(((time_s % 0.8) - 0.3) / 0.09) ** 2)
+    >>> round(analyse(beat, 100).hrv.heart_rate_bpm)
+    75
+    """
+    values = np.asarray(samples, np.float64)
+    duration_s = len(values) / rate_hz
+    if duration_s < min(2.0, min_window_s):
+        return PulseAnalysis(duration_s, 0.0, False, MORE)
+    wave = band_pass(values, rate_hz)
+    beats = find_beats(wave)
+    intervals = intervals_of(beats, [index / rate_hz for index in breaks])
+    quality, usual_match = _quality(beats, intervals, duration_s)
+    reason = _why_not(duration_s, quality, usual_match, len(beats), min_window_s, min_quality)
+    hrv = Hrv() if reason else measure(intervals, duration_s)
+    if not reason and hrv.heart_rate_bpm is None:
+        reason = MORE
+    return PulseAnalysis(
+        duration_s=duration_s, quality=quality, accepted=not reason, reason=reason, hrv=hrv,
+        beats=beats, intervals=intervals, wave=wave,
+    )  # fmt: skip
+
+
+def _quality(beats: Beats, intervals: Intervals, duration_s: float) -> tuple[float, float]:
+    """Return the quality 0..1 and the usual likeness of the beats."""
+    if len(beats) < 3:
+        return 0.0, 0.0
+    usual_match = float(np.median(beats.match))
+    covered_s = float(intervals.rr_s[intervals.valid].sum())
+    coverage = min(1.0, covered_s / max(1.0, duration_s - 2 * EDGE_S))
+    low, high = MATCH_RANGE
+    return coverage * float(np.clip((usual_match - low) / (high - low), 0, 1)), usual_match
+
+
+def _why_not(
+    duration_s: float,
+    quality: float,
+    usual_match: float,
+    beats: int,
+    min_window_s: float,
+    min_quality: float,
+) -> str:
+    if beats < 3:
+        return FINGER if duration_s > 4 else MORE
+    if quality < min_quality:
+        return WARM if usual_match < WEAK_MATCH else STILL
+    return MORE if duration_s < min_window_s else ""

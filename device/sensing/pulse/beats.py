@@ -1,0 +1,243 @@
+"""The wave -> beats: where each is, how exactly that is known, and whether to believe it.
+
+Blocks of interest by two moving averages (Elgendi et al. 2013, PLoS ONE 8:e76585), guarded by
+the period of the whole wave against half and double rate. Then every beat is fitted with the
+person's own mean beat by least squares, which times it well below the sample interval and
+tells its standard error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from device.sensing.pulse.waveform import STEP, Wave, Waveform
+
+PEAK_S, BEAT_S = 0.111, 0.667
+"""Windows of the two moving averages (Elgendi et al. 2013, table 3: a systole, a beat)."""
+OFFSET = 0.02
+"""Share of the mean power a block must exceed (same source, beta = 2 %)."""
+PERIOD_S = (0.3, 2.0)
+"""30 to 200 beats a minute."""
+FIT_S = (-0.20, 0.20)
+"""Part of a beat that is fitted: the systolic wave. Its flank is what the heart times."""
+SHAPE_S = (-0.24, 0.36)
+"""Part that is compared with the mean beat for the quality."""
+FIT_ROUNDS = 3
+MIN_MATCH = 0.80
+"""Correlation with the mean beat below which a beat is not believed (Orphanidou et al. 2015
+take 0.86 for the mean of ten seconds; a single beat may be worse)."""
+SURE_MATCH = 0.97
+"""A beat this like the mean beat is never an outlier among very like ones."""
+MAX_JITTER_S = 0.015
+"""Standard error of a beat's time above which it is not believed."""
+SURE_JITTER_S = 0.003
+OUTLIER = 4.0
+"""Times what is usual in this recording: a beat so much worse was hit by a movement."""
+AMPLITUDES = (0.4, 2.5)
+"""Times the mean beat; outside it is an artefact or a lost finger."""
+NOISE_BAND_HZ = 8.2
+"""Width of the pass band with half of its edges; noise in it has twice as many degrees of
+freedom per second, far fewer than the samples."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beats:
+    """Beats in the order of time; all arrays (n,)."""
+
+    times_s: NDArray[np.float64]
+    """Systolic peak, since the first sample."""
+    jitter_s: NDArray[np.float64]
+    """Standard error of each time."""
+    match: NDArray[np.float64]
+    """Correlation -1..1 with the mean beat."""
+    good: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.times_s)
+
+
+def no_beats() -> Beats:
+    """Return nothing, where there is nothing."""
+    empty = np.zeros(0)
+    return Beats(empty, empty, empty, np.zeros(0, np.bool_))
+
+
+def find_beats(wave: Waveform) -> Beats:
+    """Return the beats of ``wave``; none where there is no rhythm."""
+    coarse, rate_hz = wave.coarse, wave.coarse_rate_hz
+    period_s = rhythm(coarse, rate_hz).period_s
+    if period_s is None:
+        return no_beats()
+    peaks = _blocks_of_interest(coarse, rate_hz)
+    peaks = _highest_within(peaks, coarse, 0.5 * period_s * rate_hz)
+    reach = int(np.ceil(max(-SHAPE_S[0], SHAPE_S[1]) * rate_hz)) + 2
+    inside = (peaks >= reach) & (peaks < len(coarse) - reach)
+    peaks = peaks[inside]
+    if len(peaks) < 3:
+        return no_beats()
+    return _fit(wave, peaks * STEP)
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How regular a stretch of wave is."""
+
+    period_s: float | None
+    """None where nothing repeats."""
+    strength: float
+    """Autocorrelation 0..1 at the period."""
+
+
+MIN_STRENGTH = 0.2
+"""Of a minute with artefacts; white noise stays below 0.1."""
+
+
+def rhythm(coarse: Wave, rate_hz: float) -> Rhythm:
+    """Return the period that the wave repeats itself with, 0.3 to 2 s."""
+    limit = 3 * 1.4826 * float(np.median(np.abs(coarse)))
+    if limit <= 0:
+        return Rhythm(None, 0.0)
+    tame = np.clip(coarse, -limit, limit)
+    spectrum = np.fft.rfft(tame, 2 * len(tame))
+    power = np.fft.irfft(spectrum.real**2 + spectrum.imag**2)
+    first, last = int(PERIOD_S[0] * rate_hz), min(int(PERIOD_S[1] * rate_hz), len(tame) // 2)
+    if last - first < 3 or power[0] <= 0:
+        return Rhythm(None, 0.0)
+    lags = np.arange(first, last)
+    # Fewer samples overlap at longer lags: without the correction short periods would win.
+    likeness = power[first:last] / power[0] * (len(tame) / (len(tame) - lags))
+    inner = likeness[1:-1]
+    tops = 1 + np.flatnonzero((inner >= likeness[:-2]) & (inner > likeness[2:]))
+    if not len(tops):
+        return Rhythm(None, 0.0)
+    best = tops[np.argmax(likeness[tops])]
+    # Twice the period fits as well: take the half when it is nearly as good.
+    for top in tops:
+        if abs(lags[top] * 2 - lags[best]) <= 0.12 * lags[best] and (
+            likeness[top] > 0.8 * likeness[best]
+        ):
+            best = top
+            break
+    strength = float(min(1.0, max(0.0, likeness[best])))
+    return Rhythm(float(lags[best] / rate_hz) if strength >= MIN_STRENGTH else None, strength)
+
+
+def _blocks_of_interest(coarse: Wave, rate_hz: float) -> NDArray[np.int64]:
+    """Return the highest sample of each stretch that stands out as a systole does."""
+    power = np.square(np.maximum(coarse, 0))
+    peak_width, beat_width = _odd(PEAK_S * rate_hz), _odd(BEAT_S * rate_hz)
+    floor = OFFSET * float(np.mean(np.minimum(power, 4 * float(np.mean(power)))))
+    stands_out = _moving_mean(power, peak_width) > _moving_mean(power, beat_width) + floor
+    edges = np.flatnonzero(np.diff(stands_out.astype(np.int8), prepend=0, append=0))
+    blocks = edges.reshape(-1, 2)
+    blocks = blocks[blocks[:, 1] - blocks[:, 0] >= peak_width - 1]
+    return np.array([a + int(coarse[a:b].argmax()) for a, b in blocks.tolist()], np.int64)
+
+
+def _highest_within(peaks: NDArray[np.int64], coarse: Wave, reach: float) -> NDArray[np.int64]:
+    """Return the peaks that are the highest within ``reach`` samples on either side."""
+    if len(peaks) < 2 or np.diff(peaks).min() >= reach:
+        return peaks
+    kept: list[int] = []
+    for peak in peaks.tolist():
+        if kept and peak - kept[-1] < reach:
+            if coarse[peak] > coarse[kept[-1]]:
+                kept[-1] = peak
+        else:
+            kept.append(peak)
+    return np.array(kept, np.int64)
+
+
+def _fit(wave: Waveform, peaks: NDArray[np.int64]) -> Beats:
+    """Time each beat by least squares against the mean beat, in a few rounds."""
+    fine, rate_hz = wave.fine, wave.rate_hz
+    coarse_hz = wave.coarse_rate_hz
+    steps = np.arange(round(FIT_S[0] * coarse_hz), round(FIT_S[1] * coarse_hz) + 1) * STEP
+    lowest, highest = -steps[0] + 1, len(fine) - steps[-1] - 2
+    at = peaks.copy()
+    trusted = np.ones(len(at), np.bool_)
+    shift_s = np.zeros(len(at))
+    for _ in range(FIT_ROUNDS):
+        at = np.clip(at + np.rint(shift_s * rate_hz).astype(np.int64), lowest, highest)
+        parts = fine[at[:, None] + steps]
+        slopes = (fine[at[:, None] + steps + 1] - fine[at[:, None] + steps - 1]) * (rate_hz / 2)
+        mean, slope = _mean_beat(parts, slopes, trusted)
+        basis = np.stack((mean, slope, np.ones(len(steps)), steps / rate_hz), axis=1)
+        solve = np.linalg.pinv(basis)
+        terms = parts @ solve.T
+        scale = terms[:, 0]
+        safe = np.where(np.abs(scale) > 1e-6, scale, 1e-6)
+        shift_s = np.clip(-terms[:, 1] / safe, -0.05, 0.05)
+        rest = parts - terms @ basis.T
+        spread = np.einsum("ij,ij->i", rest, rest) * _noise_factor(len(steps), coarse_hz)
+        error_s = np.sqrt(spread * (solve[1] @ solve[1])) / np.abs(safe)
+        trusted = (scale > AMPLITUDES[0]) & (scale < AMPLITUDES[1]) & (error_s < MAX_JITTER_S)
+        if trusted.sum() < 3:
+            return no_beats()
+    match = _match(fine, at, trusted, coarse_hz)
+    settled = np.abs(shift_s) < 2 / rate_hz
+    good = trusted & settled & _like_the_others(match, error_s, trusted)
+    return Beats(at / rate_hz + shift_s, error_s, match, good)
+
+
+def _noise_factor(samples: int, coarse_hz: float) -> float:
+    """Return the noise density, as variance per sample, that a squared residual of 1 tells.
+
+    Band-limited noise has 2BT + 1 degrees of freedom (Slepian 1976), of which the fit takes 4;
+    its density is that of white noise with the same power in a band of half the sample rate.
+    """
+    freedom = 2 * NOISE_BAND_HZ * samples / coarse_hz + 1
+    return freedom / (freedom - 4) / samples * (coarse_hz / 2 / NOISE_BAND_HZ)
+
+
+def _like_the_others(
+    match: NDArray[np.float64], error_s: NDArray[np.float64], trusted: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Return which beats are no worse than is usual in this recording."""
+    usual_match = float(np.median(match[trusted]))
+    usual_error_s = float(np.median(error_s[trusted]))
+    least = max(MIN_MATCH, min(SURE_MATCH, 1 - OUTLIER * (1 - usual_match)))
+    most_s = max(SURE_JITTER_S, OUTLIER * usual_error_s)
+    return (match > least) & (error_s < most_s)
+
+
+def _mean_beat(
+    parts: NDArray[np.float64], slopes: NDArray[np.float64], trusted: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the mean beat and its derivative; an outlier more or less does not move it."""
+    chosen = parts[trusted]
+    height = np.ptp(chosen, axis=1)
+    middle = np.median(height)
+    like_most = (height > 0.5 * middle) & (height < 2 * middle)
+    if like_most.sum() < 3:
+        like_most[:] = True
+    return chosen[like_most].mean(axis=0), slopes[trusted][like_most].mean(axis=0)
+
+
+def _match(
+    fine: Wave, at: NDArray[np.int64], trusted: NDArray[np.bool_], coarse_hz: float
+) -> NDArray[np.float64]:
+    """Return each beat's correlation with the mean beat, over most of its length."""
+    steps = np.arange(round(SHAPE_S[0] * coarse_hz), round(SHAPE_S[1] * coarse_hz) + 1) * STEP
+    where = np.clip(at[:, None] + steps, 0, len(fine) - 1)
+    parts = fine[where]
+    parts = parts - parts.mean(axis=1, keepdims=True)
+    mean = parts[trusted].mean(axis=0)
+    lengths = np.sqrt(np.einsum("ij,ij->i", parts, parts) * (mean @ mean))
+    return np.asarray((parts @ mean) / np.where(lengths > 0, lengths, 1.0), np.float64)
+
+
+def _moving_mean(values: Wave, width: int) -> Wave:
+    """Return the centred mean over ``width`` (odd) samples, shorter at the ends."""
+    half = width // 2
+    total = np.concatenate(([0.0], np.cumsum(values)))
+    right = np.minimum(np.arange(len(values)) + half + 1, len(values))
+    left = np.maximum(np.arange(len(values)) - half, 0)
+    return (total[right] - total[left]) / width
+
+
+def _odd(width: float) -> int:
+    return 2 * int(width / 2) + 1

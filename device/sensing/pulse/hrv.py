@@ -1,0 +1,136 @@
+"""Intervals -> heart rate and heart-rate variability, with the error of measurement taken out.
+
+Definitions of the Task Force (1996, Circulation 93:1043-1065). A pulse times each beat with
+some error, which adds to every measure of variability; its size is known from the fit of each
+beat, so its expected share is subtracted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from device.sensing.pulse.intervals import Intervals
+
+MIN_INTERVALS_RATE = 6
+MIN_INTERVALS_HRV = 20
+HRV_S, LF_HF_S, VLF_S = 30.0, 120.0, 300.0
+"""Shortest recordings (Task Force 1996; for RMSSD: Munoz et al. 2015, PLoS ONE 10:e0138921)."""
+SPECTRUM_COVERAGE = 0.8
+VLF_HZ, LF_HZ, HF_HZ = (0.0033, 0.04), (0.04, 0.15), (0.15, 0.4)
+TACHOGRAM_HZ = 4.0
+SEGMENT_S = 120.0
+LONG_DIFFERENCE_S = 0.05
+"""NN50: differences above 50 ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hrv:
+    """What the intervals tell; None where they do not carry it."""
+
+    heart_rate_bpm: float | None = None
+    rr_mean_ms: float | None = None
+    sdnn_ms: float | None = None
+    rmssd_ms: float | None = None
+    pnn50: float | None = None
+    sd1_ms: float | None = None
+    sd2_ms: float | None = None
+    vlf_ms2: float | None = None
+    lf_ms2: float | None = None
+    hf_ms2: float | None = None
+
+
+def measure(intervals: Intervals, window_s: float) -> Hrv:
+    """Return what ``intervals`` over a recording of ``window_s`` seconds tell."""
+    valid = intervals.valid
+    count = int(valid.sum())
+    if count < MIN_INTERVALS_RATE:
+        return Hrv()
+    rr_ms = 1e3 * intervals.rr_s
+    mean_ms = float(rr_ms[valid].mean())
+    rate_bpm = 60_000 / mean_ms
+    if count < MIN_INTERVALS_HRV or window_s < HRV_S:
+        return Hrv(heart_rate_bpm=rate_bpm, rr_mean_ms=mean_ms)
+    variance_ms2 = 1e6 * intervals.variance_s2
+    sdnn_ms = _root(rr_ms[valid].var(ddof=1) - variance_ms2[valid].mean())
+    both = valid[1:] & valid[:-1]
+    differences = np.diff(rr_ms)[both]
+    if len(differences) < MIN_INTERVALS_HRV // 2:
+        return Hrv(heart_rate_bpm=rate_bpm, rr_mean_ms=mean_ms)
+    rmssd_ms = _root(float(np.mean(differences**2 - _difference_variance(variance_ms2)[both])))
+    lf_ms2, hf_ms2, vlf_ms2 = _bands(intervals, window_s)
+    return Hrv(
+        heart_rate_bpm=rate_bpm,
+        rr_mean_ms=mean_ms,
+        sdnn_ms=sdnn_ms,
+        rmssd_ms=rmssd_ms,
+        pnn50=float(np.mean(np.abs(differences) > 1e3 * LONG_DIFFERENCE_S)),
+        sd1_ms=rmssd_ms / np.sqrt(2),
+        sd2_ms=_root(2 * sdnn_ms**2 - rmssd_ms**2 / 2),
+        vlf_ms2=vlf_ms2,
+        lf_ms2=lf_ms2,
+        hf_ms2=hf_ms2,
+    )
+
+
+def _difference_variance(variance_ms2: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the error variance of each difference of neighbouring intervals.
+
+    The beat between them counts twice with the same error: v1 + 4 v2 + v3. The middle one is
+    taken as the mean of its neighbours' sums, which the variance of an interval holds.
+    """
+    return 1.5 * (variance_ms2[1:] + variance_ms2[:-1])
+
+
+def _bands(
+    intervals: Intervals, window_s: float
+) -> tuple[float | None, float | None, float | None]:
+    """Return LF, HF and VLF power in ms²; None where the window is too short or too patchy."""
+    valid = intervals.valid
+    covered_s = float(intervals.rr_s[valid].sum())
+    if window_s < LF_HF_S or covered_s < SPECTRUM_COVERAGE * window_s:
+        return None, None, None
+    frequency, density = spectrum(intervals)
+    if not len(frequency):
+        return None, None, None
+
+    def power(band: tuple[float, float]) -> float:
+        inside = (frequency >= band[0]) & (frequency < band[1])
+        return float(density[inside].sum() * (frequency[1] - frequency[0]))
+
+    return power(LF_HZ), power(HF_HZ), power(VLF_HZ) if window_s >= VLF_S else None
+
+
+def spectrum(intervals: Intervals) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return frequencies in Hz and power density in ms²/Hz of the tachogram (Welch 1967).
+
+    Empty where it is shorter than one segment of two minutes less the edges.
+    """
+    valid = intervals.valid
+    ends_s, rr_ms = intervals.ends_s[valid], 1e3 * intervals.rr_s[valid]
+    grid_s = np.arange(ends_s[0], ends_s[-1], 1 / TACHOGRAM_HZ) if len(ends_s) > 2 else ends_s
+    length = (
+        int(min(SEGMENT_S, 0.97 * (grid_s[-1] - grid_s[0])) * TACHOGRAM_HZ)
+        if (len(grid_s) > 2)
+        else 0
+    )
+    if length < 0.9 * SEGMENT_S * TACHOGRAM_HZ:
+        return np.zeros(0), np.zeros(0)
+    tachogram = np.interp(grid_s, ends_s, rr_ms)
+    window = np.hanning(length)
+    total = np.zeros(length // 2 + 1)
+    starts = range(0, len(tachogram) - length + 1, length // 2)
+    for start in starts:
+        part = tachogram[start : start + length]
+        slope = np.polynomial.polynomial.polyfit(np.arange(length), part, 1)
+        part = part - np.polynomial.polynomial.polyval(np.arange(length), slope)
+        total += np.abs(np.fft.rfft(part * window)) ** 2
+    density = 2 * total / (len(starts) * TACHOGRAM_HZ * float(window @ window))
+    return np.arange(length // 2 + 1) * (TACHOGRAM_HZ / length), density
+
+
+def _root(square: float) -> float:
+    """Return the root; 0 where the error of measurement explains all there is."""
+    return float(np.sqrt(max(0.0, square)))
