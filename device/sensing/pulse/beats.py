@@ -19,6 +19,8 @@ PEAK_S, BEAT_S = 0.111, 0.667
 """Windows of the two moving averages (Elgendi et al. 2013, table 3: a systole, a beat)."""
 OFFSET = 0.02
 """Share of the mean power a block must exceed (same source, beta = 2 %)."""
+EVEN_S = 2.0
+"""Holds a beat or two at any rate."""
 PERIOD_S = (0.3, 2.0)
 """30 to 200 beats a minute."""
 FIT_S = (-0.20, 0.20)
@@ -67,7 +69,8 @@ def no_beats() -> Beats:
 
 def find_beats(wave: Waveform) -> Beats:
     """Return the beats of ``wave``; none where there is no rhythm."""
-    coarse, rate_hz = wave.coarse, wave.coarse_rate_hz
+    rate_hz = wave.coarse_rate_hz
+    coarse = even_power(wave.coarse, rate_hz)
     period_s = rhythm(coarse, rate_hz).period_s
     if period_s is None:
         return no_beats()
@@ -79,6 +82,16 @@ def find_beats(wave: Waveform) -> Beats:
     if len(peaks) < 3:
         return no_beats()
     return _fit(wave, peaks * STEP)
+
+
+def even_power(coarse: Wave, rate_hz: float) -> Wave:
+    """Return the wave with the power of every two seconds made equal.
+
+    A jerk of the hand is tens of times larger than a beat, and would hide the beats around it.
+    """
+    power = _moving_mean(np.square(coarse), _odd(EVEN_S * rate_hz))
+    floor = 1e-6 * float(power.max(initial=0.0))
+    return coarse / np.sqrt(np.maximum(power, floor if floor > 0 else 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +109,15 @@ MIN_STRENGTH = 0.2
 
 
 def rhythm(coarse: Wave, rate_hz: float) -> Rhythm:
-    """Return the period that the wave repeats itself with, 0.3 to 2 s."""
-    limit = 3 * 1.4826 * float(np.median(np.abs(coarse)))
-    if limit <= 0:
-        return Rhythm(None, 0.0)
-    tame = np.clip(coarse, -limit, limit)
-    spectrum = np.fft.rfft(tame, 2 * len(tame))
+    """Return the period, 0.3 to 2 s, that a wave of even power repeats itself with."""
+    spectrum = np.fft.rfft(coarse, 2 * len(coarse))
     power = np.fft.irfft(spectrum.real**2 + spectrum.imag**2)
-    first, last = int(PERIOD_S[0] * rate_hz), min(int(PERIOD_S[1] * rate_hz), len(tame) // 2)
+    first, last = int(PERIOD_S[0] * rate_hz), min(int(PERIOD_S[1] * rate_hz), len(coarse) // 2)
     if last - first < 3 or power[0] <= 0:
         return Rhythm(None, 0.0)
     lags = np.arange(first, last)
     # Fewer samples overlap at longer lags: without the correction short periods would win.
-    likeness = power[first:last] / power[0] * (len(tame) / (len(tame) - lags))
+    likeness = power[first:last] / power[0] * (len(coarse) / (len(coarse) - lags))
     inner = likeness[1:-1]
     tops = 1 + np.flatnonzero((inner >= likeness[:-2]) & (inner > likeness[2:]))
     if not len(tops):

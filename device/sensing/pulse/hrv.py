@@ -128,7 +128,8 @@ def spectrum(intervals: Intervals) -> tuple[NDArray[np.float64], NDArray[np.floa
         part = part - np.polynomial.polynomial.polyval(np.arange(length), slope)
         total += np.abs(np.fft.rfft(part * window)) ** 2
     density = 2 * total / (len(starts) * TACHOGRAM_HZ * float(window @ window))
-    return np.arange(length // 2 + 1) * (TACHOGRAM_HZ / length), density
+    frequency = np.arange(length // 2 + 1, dtype=np.float64) * (TACHOGRAM_HZ / length)
+    return frequency, density
 
 
 def _root(square: float) -> float:
