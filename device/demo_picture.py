@@ -142,7 +142,7 @@ def _draw_line(
 
 
 def _draw_body(axes: Any, states: Sequence[KioskState], began_at: float) -> None:
-    times, heart = _series(states, began_at, lambda s: s.pulse and s.pulse.heart_rate_bpm)
+    times, heart = _series(states, began_at, lambda s: s.pulse.heart_rate_bpm if s.pulse else None)
     _, stress = _series(
         states, began_at,
         lambda s: None if s.pulse is None or s.pulse.stress is None else 100 * s.pulse.stress,
