@@ -71,28 +71,44 @@ def analyse_file(
     if rate_hz is not None and not rate_hz > 0:
         raise CommandError("--rate: samples per second, more than 0", exit_code=2)
     try:
-        channels = read_channels(path, rate_hz, column)
-        turned = [
-            way
-            for channel in channels
-            for way in (channel, replace(channel, samples=-channel.samples))
-        ]
-        results = [(c, analyse(c.samples, c.rate_hz, breaks=c.breaks)) for c in turned]
+        results = [
+            _the_right_way_up(
+                (channel, analyse(channel.samples, channel.rate_hz, breaks=channel.breaks)),
+                (turned := replace(channel, samples=-channel.samples),
+                 analyse(turned.samples, turned.rate_hz, breaks=turned.breaks)),
+            )
+            for channel in read_channels(path, rate_hz, column)
+        ]  # fmt: skip
     except (RecordingError, ValueError) as error:
         text = str(error)
         raise CommandError(text if str(path) in text else f"{path}: {text}") from error
-    return max(results, key=lambda pair: pair[1].quality + 0.02 * _rises_faster(pair[1]))
+    return max(results, key=lambda result: result[1].quality)
 
 
-def _rises_faster(found: PulseAnalysis) -> bool:
-    """Return whether the wave rises faster than it falls, as a systole does."""
+CLEARLY_LOPSIDED = 0.3
+"""Skewness of the slopes from which the way up is plain: a pulse rises faster than it falls."""
+
+
+def _the_right_way_up(
+    found: tuple[Channel, PulseAnalysis], turned: tuple[Channel, PulseAnalysis]
+) -> tuple[Channel, PulseAnalysis]:
+    """Return the one that rises faster than it falls; the better one where that is not plain."""
+    skewness = _skewness_of_slopes(found[1])
+    if abs(skewness) >= CLEARLY_LOPSIDED:
+        return found if skewness > 0 else turned
+    return max(found, turned, key=lambda result: result[1].quality)
+
+
+def _skewness_of_slopes(found: PulseAnalysis) -> float:
     import numpy as np
 
     if found.wave is None:
-        return False
+        return 0.0
     slopes = np.diff(found.wave.coarse)
     limit = 5 * float(slopes.std())
-    return bool(np.mean(np.clip(slopes, -limit, limit) ** 3) > 0)
+    slopes = np.clip(slopes, -limit, limit)
+    power = float(np.mean(slopes**2)) ** 1.5
+    return float(np.mean(slopes**3)) / power if power > 0 else 0.0
 
 
 def as_facts(path: Path, channel: Channel, found: PulseAnalysis) -> dict[str, Any]:
