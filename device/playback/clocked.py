@@ -56,6 +56,9 @@ class NullOutput:
         self._pacer.add(len(block))
         return in_time
 
+    def finish(self) -> None:
+        """Nothing is on its way: nobody hears it."""
+
     def close(self) -> None:
         pass
 
@@ -88,6 +91,10 @@ class WavOutput:
         if self._pacer:
             self._pacer.add(len(block))
         return in_time
+
+    def finish(self) -> None:
+        """All of it is in the file already."""
+        self.close()
 
     def close(self) -> None:
         self._file.close()

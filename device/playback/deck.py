@@ -122,6 +122,16 @@ class Deck:
         gain_db, time_s = (self._settings.duck_db, DUCK_S) if on else (0.0, UNDUCK_S)
         self._duck.to(gain_db, self._frames(time_s))
 
+    def fade_away(self) -> None:
+        """Fade everything out for good: the process ends. See :attr:`faded_away`."""
+        self._paused = False
+        self._transport.to(MUTE_DB, self._frames(PAUSE_FADE_S))
+
+    @property
+    def faded_away(self) -> bool:
+        """True when nothing sounds any more after :meth:`fade_away`."""
+        return self._transport.silent
+
     def interrupt(self) -> None:
         """The output went away: what comes next fades in from silence."""
         if not self._paused:

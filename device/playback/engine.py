@@ -60,6 +60,9 @@ RETRY_S = 1.0
 AHEAD_S = 6.0
 """Decoded beyond the longest crossfade: hides a disk that has to spin up."""
 
+END_AT_LATEST_S = 2.0
+"""After the end of the pipe; the fade and what the card still holds take 0.5 s."""
+
 ORDERS_KEPT = 64
 EVENTS_KEPT = 256
 PR_SET_PDEATHSIG = 1
@@ -94,7 +97,7 @@ class Engine:
                 self._play_block(self._output)
             self._report()
         if self._output is not None:
-            self._output.close()
+            self._end(self._output)
 
     def _open_source(self, order: PlayOrder, rate_hz: int, start_s: float) -> Prefetch:
         ahead = round(self._ahead_s * rate_hz)
@@ -140,6 +143,15 @@ class Engine:
         except OSError as error:
             self._lose(output, f"{output.name} cannot be written: {error.strerror}")
 
+    def _end(self, output: Output) -> None:
+        """Fade out, so that the end does not click, and wait until it was heard."""
+        self._deck.fade_away()
+        while self._output is not None and not self._deck.faded_away:
+            self._play_block(output)
+        if self._output is not None:
+            self._play_block(output)  # What the limiter still holds back.
+            output.finish()
+
     def _lose(self, output: Output, message: str) -> None:
         output.close()
         self._output = None
@@ -172,13 +184,17 @@ class Engine:
 
 
 class OrderReader:
-    """Reads orders from a descriptor in a thread; the end of the pipe ends the process."""
+    """Reads orders from a descriptor in a thread; the end of the pipe ends the process.
+
+    Also where a card hangs: then without a fade.
+    """
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._queue: queue.Queue[Order] = queue.Queue(ORDERS_KEPT)
         self._peeked: Order | None = None
         self.closed = False
+        """The process is to end; a signal handler may set it too."""
         threading.Thread(target=self._read, name="orders", daemon=True).start()
 
     def take(self) -> Order | None:
@@ -209,6 +225,8 @@ class OrderReader:
                 if isinstance(record, Order):
                     self._queue.put(record)
         self.closed = True
+        time.sleep(END_AT_LATEST_S)
+        os._exit(1)  # A write to a card that was unplugged may never return.
 
 
 class Reporter:
@@ -244,6 +262,8 @@ class Reporter:
             os.write(self._fd, encode(event))
         except BlockingIOError:
             return False
+        except BrokenPipeError:
+            return False  # The parent is gone: the end of its orders says so too.
         return True
 
 
@@ -272,10 +292,10 @@ def main() -> int:
     sys.setswitchinterval(0.001)
     settings = DeckSettings(args.crossfade, args.duck, args.limit, args.volume)
     reporter = Reporter(_own_stdout())
-    try:
-        Engine(args.output, settings, OrderReader(sys.stdin.fileno()), reporter).run()
-    except BrokenPipeError:
-        log.debug("the parent is gone")
+    orders = OrderReader(sys.stdin.fileno())
+    # systemd ends all processes of the unit at once, and the kernel this one with its parent.
+    signal.signal(signal.SIGTERM, lambda *_: setattr(orders, "closed", True))
+    Engine(args.output, settings, orders, reporter).run()
     return 0
 
 

@@ -107,7 +107,8 @@ class PlayerWorker:
                     order = self._orders.get(0)
                 while (event := engine.receive(0)) is not None:
                     self._hear(event)
-                if fault := engine.fault():
+                # systemd ends the audio process together with us: that is no fault.
+                if (fault := engine.fault()) and not stop.is_set():
                     raise EngineLostError(fault, engine.crashed)
                 self._publish(self._state)
 

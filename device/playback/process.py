@@ -21,7 +21,9 @@ SILENT_MAX_S = 5.0
 """Without a sign of life for so long the process hangs: a write to a card that was unplugged
 may never return."""
 
-END_TIMEOUT_S = 0.5
+END_TIMEOUT_S = 0.9
+"""For the fade (0.15 s) and what the card still holds (0.25 s) to be heard."""
+
 CRASH_SIGNALS = (
     signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL,
 )  # fmt: skip

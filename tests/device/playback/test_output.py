@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from device.playback import messages as m
+from device.playback.cards import output_in_sight, stable_name
 from device.playback.clocked import BUFFER_S, NullOutput, Pacer
-from device.playback.output import OutputError, _stable_name, list_outputs, open_output
+from device.playback.output import OutputError, list_outputs, open_output
 from tests.device.playback.player_at_work import RATE_HZ, Playing, a_track
 from tests.fakes.alsa_devices import AlsaConfig, PulseServer
 from tests.fakes.sounds import noise, sine, write_sound
@@ -28,12 +29,24 @@ def alsa(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AlsaConfig
 def test_cards_have_the_name_that_alsa_gives_them(tmp_path: Path) -> None:
     (tmp_path / "card2").mkdir()
     (tmp_path / "card2" / "id").write_text("DAC\n")
-    assert _stable_name("USB DAC: Audio (hw:2,0)", tmp_path)[0] == "DAC"
-    assert _stable_name("USB DAC: Audio #1 (hw:2,1)", tmp_path)[0] == "DAC,1"
-    assert _stable_name("Gone: Audio (hw:7,0)", tmp_path)[0] == "Gone"
-    assert _stable_name("pulse", tmp_path)[0] == "pulse"
+    assert stable_name("USB DAC: Audio (hw:2,0)", tmp_path)[0] == "DAC"
+    assert stable_name("USB DAC: Audio #1 (hw:2,1)", tmp_path)[0] == "DAC,1"
+    assert stable_name("Gone: Audio (hw:7,0)", tmp_path)[0] == "Gone"
+    assert stable_name("pulse", tmp_path)[0] == "pulse"
     for plumbing in ("dmix", "surround51", "sysdefault", "null"):
-        assert _stable_name(plumbing, tmp_path)[0] == ""
+        assert stable_name(plumbing, tmp_path)[0] == ""
+
+
+def test_a_card_or_a_sound_server_is_seen_without_asking_it(tmp_path: Path) -> None:
+    assert not output_in_sight(tmp_path, {"XDG_RUNTIME_DIR": str(tmp_path)})
+    (tmp_path / "pcm").write_text("00-00: Webcam : Webcam : capture 1\n")
+    assert not output_in_sight(tmp_path, {"XDG_RUNTIME_DIR": str(tmp_path)})
+    (tmp_path / "pcm").write_text("00-00: bcm2835 Headphones : : playback 8\n")
+    assert output_in_sight(tmp_path, {"XDG_RUNTIME_DIR": str(tmp_path)})
+    (tmp_path / "pcm").unlink()
+    (tmp_path / "pulse").mkdir()
+    (tmp_path / "pulse" / "native").touch()
+    assert output_in_sight(tmp_path, {"XDG_RUNTIME_DIR": str(tmp_path)})
 
 
 def test_a_card_appears_and_goes_without_a_restart(alsa: AlsaConfig) -> None:

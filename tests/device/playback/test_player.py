@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import subprocess
+import sys
 import threading
 import wave
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ from catalog.track import Track
 from device.commands import play
 from device.commands.errors import CommandError
 from device.playback import messages as m
+from device.playback import wire
 from device.playback.output import OutputError, list_outputs, open_output
 from tests.device.playback.player_at_work import RATE_HZ, Playing, a_track
 from tests.fakes.sounds import sine, write_sound
@@ -134,6 +137,44 @@ def test_the_engine_ends_with_the_daemon(songs: list[Track]) -> None:
         playing.until(lambda s: s.status == "idle")
         (engine,) = _engines()
     assert not Path(f"/proc/{engine}/cmdline").exists()
+
+
+def test_the_end_of_the_daemon_fades_the_music_out(songs: list[Track], tmp_path: Path) -> None:
+    out = tmp_path / "played.wav"
+    with Playing(output=str(out), volume_percent=100) as playing:
+        playing.orders.put(m.PlayNow(songs[0]))
+        playing.until(lambda s: s.position_s > 0.4)
+    assert_faded_at_the_end(out)
+
+
+def test_an_audio_process_told_to_end_fades_too(songs: list[Track], tmp_path: Path) -> None:
+    """systemd sends SIGTERM to every process of the unit, the kernel when the parent died."""
+    out = tmp_path / "played.wav"
+    command = [
+        sys.executable, "-m", "device.playback.engine", f"--output={out}", "--volume=100",
+        "--crossfade=0", "--duck=-18", "--limit=-1",
+    ]  # fmt: skip
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as engine:
+        assert engine.stdin is not None
+        assert engine.stdout is not None
+        engine.stdin.write(wire.encode(wire.PlayOrder(1, str(songs[0].path), 0.0, None, 0.0, True)))
+        engine.stdin.flush()
+        while True:
+            report = wire.decode(engine.stdout.readline())
+            if isinstance(report, wire.Report) and report.position_s > 0.3:
+                break
+        engine.terminate()
+        assert engine.wait(3) == 0
+    assert_faded_at_the_end(out)
+
+
+def assert_faded_at_the_end(recording: Path) -> None:
+    with wave.open(str(recording)) as file:
+        sound = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2) / 32768
+    steepest = 0.5 * 2 * np.pi * 440 / RATE_HZ
+    assert np.abs(np.diff(sound, axis=0)).max() < 1.05 * steepest
+    assert np.abs(sound).max() > 0.45
+    assert np.abs(sound[-100:]).max() < 1e-3
 
 
 def test_outputs_are_listed_without_opening_any() -> None:
