@@ -52,32 +52,32 @@ PLAY: tuple[Act, ...] = (
     Act(0.2, "somebody touches the screen", r.Start(source="screen"), mark="touch"),
     Act(1.5, "the kiosk greets", shot="2-greeting"),
     Act(3.0, "the privacy notice is read", shot="3-consent"),
-    Act(0.2, "'camera and finger' is the answer", r.Consent(source="screen", camera=True),
-        mark="yes"),
-    Act(0.3, "a finger goes on the sensor", finger=True, mark="finger"),
+    Act(0.2, "'camera and finger' is the answer", r.Consent(source="screen", camera=True)),
+    Act(0.3, "a finger goes on the sensor", finger=True, mark="yes"),
     Act(3.2, "face and pulse are read", shot="4-sensing"),
-    Act(22.0, "music plays to the mood", shot="5-playing"),
+    Act(20.0, "music plays to the mood", shot="5-playing"),
     Act(0.5, "the visitor likes it", r.Like(source="screen"), mark="like"),
-    Act(16.0, "and says what the face does not show",
+    Act(30.0, "and says what the face does not show",
         r.SayMood(source="screen", text="I am worried and tense"), mark="“worried and tense”"),
-    Act(12.0, "music to the words, and the pulse is quicker now", shot="6-said"),
+    Act(14.0, "music to the words, and the pulse is quicker now", shot="6-said"),
     Act(0.5, "and wants to be calmed", r.SetStrategy(source="screen", strategy=r.Strategy.CALM),
         mark="calm me"),
-    Act(0.5, "another one, please", r.Skip(source="screen"), mark="skip"),
+    Act(0.5, "another one, please", r.Skip(source="screen")),
     Act(13.0, "calmer music plays", shot="7-calm"),
     Act(0.5, "one step further", r.Skip(source="screen"), mark="skip"),
-    Act(12.0, "the visitor leaves", r.Stop(source="screen"), finger=False, mark="leaves"),
+    Act(13.0, "the visitor leaves", r.Stop(source="screen"), finger=False, mark="leaves"),
     Act(2.5, "farewell", shot="8-farewell"),
 )  # fmt: skip
 
 FINGER = (
-    Phase(0, 64, 44, 22),
-    Phase(42, 66, 40, 20),
-    Phase(58, 92, 13, 8),
-    Phase(82, 90, 14, 9),
-    Phase(112, 72, 30, 16),
+    Phase(0, 66, 40, 20),
+    Phase(62, 67, 38, 20),
+    Phase(72, 91, 13, 8),
+    Phase(88, 88, 14, 9),
+    Phase(116, 68, 34, 18),
+    Phase(180, 66, 40, 20),
 )
-"""The visitor's pulse: at rest, then tense, then eased by the music."""
+"""The visitor's pulse: a minute at rest, then tense, then eased by the music."""
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import wave
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from catalog.emotions import ANCHORS_VAD, CODES, NAMES
 from device.interfaces.screen import typeface
-from device.readings import KioskState, VisitState
+from device.readings import KioskState
 
 GROUND, PANEL, INK, MUTED = "#17141d", "#211d29", "#f4ece4", "#9b929f"
 WARM, TEAL, ROSE, LILAC = "#ffb37a", "#6fd3c1", "#f2708a", "#a99bf0"
@@ -46,7 +47,7 @@ def draw_visit(
     _set_type(mpl)
     figure = plt.figure(figsize=(14, 9.4), facecolor=GROUND)
     _draw_screens(figure, out)
-    body = figure.add_axes((0.05, 0.47, 0.57, 0.22))
+    body = figure.add_axes((0.05, 0.465, 0.57, 0.225))
     mood = figure.add_axes((0.05, 0.235, 0.57, 0.185), sharex=body)
     music = figure.add_axes((0.05, 0.06, 0.57, 0.125), sharex=body)
     field = figure.add_axes((0.68, 0.06, 0.29, 0.63))
@@ -67,11 +68,14 @@ def draw_visit(
 def _set_type(mpl: Any) -> None:
     from matplotlib import font_manager
 
+    # Of a font that lacks a weight the nearest is taken; that needs no word.
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     for file in sorted((Path(typeface.__file__).parent / "assets").glob("*.ttf")):
         font_manager.fontManager.addfont(str(file))
     mpl.rcParams.update(
         {
             "font.family": ["Manrope", "DejaVu Sans"], "font.size": 10, "text.color": INK,
+            "font.weight": "medium",
             "axes.labelcolor": MUTED, "xtick.color": MUTED, "ytick.color": MUTED,
         }
     )  # fmt: skip
@@ -85,7 +89,7 @@ def _draw_screens(figure: Any, out: Path) -> None:
     figure.text(0.165, 0.957, "from the first touch to the farewell", color=MUTED, fontsize=12)
     width = 0.92 / len(SCREENS)
     for index, name in enumerate(SCREENS):
-        axes = figure.add_axes((0.05 + index * width, 0.755, width - 0.008, 0.185))
+        axes = figure.add_axes((0.05 + index * width, 0.775, width - 0.01, 0.16))
         axes.imshow(plt.imread(out / f"{name}.png"), interpolation="lanczos")
         axes.axis("off")
 
@@ -110,7 +114,7 @@ def _shade_states(axes: Any, states: Sequence[KioskState], began_at: float, name
         right_s = states[min(index, len(states) - 1)].updated_at - began_at
         if shade:
             axes.axvspan(left_s, right_s, color=INK, alpha=0.045, lw=0)
-        if named and (right_s - left_s > 7 or states[start].visit is VisitState.SENSING):
+        if named and right_s - left_s > 1.6 * len(states[start].visit.value) * 0.8:
             axes.text(
                 left_s + 0.4, 0.03, states[start].visit.value, color=MUTED, fontsize=8.5,
                 transform=axes.get_xaxis_transform(),
@@ -128,15 +132,15 @@ def _series(
 
 
 def _draw_line(
-    axes: Any, times: NDArray[Any], values: NDArray[Any], colour: str, name: str
+    axes: Any, times: NDArray[Any], values: NDArray[Any], colour: str, name: str, up_pt: float = 0
 ) -> None:
-    """Draw a series with its name at its end."""
+    """Draw a series with its name at its end, ``up_pt`` points above it."""
     axes.plot(times, values, color=colour, lw=2.2, solid_capstyle="round")
     there = np.flatnonzero(np.isfinite(values))
     if len(there):
         at = there[-1]
         axes.annotate(
-            name, (times[at], values[at]), xytext=(5, 0), textcoords="offset points",
+            name, (times[at], values[at]), xytext=(5, up_pt), textcoords="offset points",
             color=colour, fontsize=9.5, va="center", annotation_clip=False,
         )  # fmt: skip
 
@@ -148,8 +152,11 @@ def _draw_body(axes: Any, states: Sequence[KioskState], began_at: float) -> None
         lambda s: None if s.pulse is None or s.pulse.stress is None else 100 * s.pulse.stress,
     )  # fmt: skip
     axes.fill_between(times, 0, stress, color=ROSE, alpha=0.14, lw=0)
-    _draw_line(axes, times, stress, ROSE, "stress, %")
-    _draw_line(axes, times, heart, WARM, "heart rate, bpm")
+    near = np.abs(stress - heart)
+    apart = 0.0 if not np.isfinite(near).any() else 6.0 * bool(near[np.isfinite(near)][-1] < 9)
+    above = np.nan_to_num(stress - heart)[-1] >= 0
+    _draw_line(axes, times, stress, ROSE, "stress, %", apart if above else -apart)
+    _draw_line(axes, times, heart, WARM, "heart rate, bpm", -apart if above else apart)
     axes.set_ylim(0, 118)
     axes.tick_params(labelbottom=False)
 
@@ -242,15 +249,15 @@ def _note_acts(top: Any, middle: Any, acts: Sequence[tuple[float, str]], began_a
         for axes in (top, middle):
             axes.axvline(at_s, color=INK, lw=0.6, alpha=0.28)
         row = 0 if at_s >= free_s[0] else 1
-        free_s[row] = at_s + 0.8 + 0.85 * len(word)
+        free_s[row] = at_s + 1.5 + 1.1 * len(word)
         top.text(
-            at_s, 1.035 + 0.075 * row, word, transform=top.get_xaxis_transform(), fontsize=8.5,
+            at_s, 1.13 + 0.075 * row, word, transform=top.get_xaxis_transform(), fontsize=8.5,
             color=INK, va="bottom", ha="center" if len(word) < 8 else "left",
         )  # fmt: skip
 
 
 def _draw_field(axes: Any, states: Sequence[KioskState], spans: Sequence[Span]) -> None:
-    _prepare(axes, "The way through the mood, and the music that went along")
+    _prepare(axes, "The way through the mood, and the music")
     axes.axhline(0, color=MUTED, lw=0.6, alpha=0.6)
     axes.axvline(0, color=MUTED, lw=0.6, alpha=0.6)
     for code, anchor in zip(CODES, ANCHORS_VAD, strict=True):
@@ -272,13 +279,13 @@ def _draw_field(axes: Any, states: Sequence[KioskState], spans: Sequence[Span]) 
     for index, span in enumerate(spans):
         colour = TRACKS[index % len(TRACKS)]
         axes.plot(span.valence, span.arousal, marker="D", ms=8, color=colour)
-        left = span.valence > 0.35
+        left = span.valence > 0.2
         axes.annotate(
-            _fit(span.title, 28), (span.valence, span.arousal), xytext=(-9 if left else 9, -3),
+            _fit(span.title, 26), (span.valence, span.arousal), xytext=(-9 if left else 9, 7 if left else -11),
             textcoords="offset points", fontsize=9, color=colour, ha="right" if left else "left",
         )  # fmt: skip
     axes.set(xlim=(-1, 1), ylim=(-1, 1))
     axes.set_xticks((-1, 0, 1))
-    axes.set_yticks((-1, 0, 1))
+    axes.set_yticks((-1, 1))
     axes.set_xlabel("unpleasant  →  pleasant", fontsize=9)
     axes.set_ylabel("quiet  →  awake", fontsize=9, labelpad=-8)

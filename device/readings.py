@@ -138,6 +138,7 @@ class PulseReading:
     reason: str = ""
     """Why a value is missing, in words for the person ("hold still")."""
     heart_rate_bpm: float | None = None
+    """Of the last 20 s; everything else is of the whole window."""
     rr_mean_ms: float | None = None
     sdnn_ms: float | None = None
     rmssd_ms: float | None = None

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from device.config import PulseSettings
 from device.readings import PpgBlock, PulseReading, frozen
-from device.sensing.pulse.analysis import FINGER, PulseAnalysis, analyse
+from device.sensing.pulse.analysis import FINGER, STILL, PulseAnalysis, analyse
 from device.sensing.pulse.beats import even_power, rhythm
 from device.sensing.pulse.waveform import MAX_RATE_HZ, MIN_RATE_HZ, band_pass
 from device.sensing.stress import StressGauge
@@ -17,7 +17,8 @@ ANALYSE_EVERY_S = 1.0
 WAVE_S, WAVE_RATE_HZ = 5.0, 50.0
 WAVE_MARGIN_S = 2.0
 RECENT_S = 20.0
-"""Span of the rate that stress is read from."""
+"""Span of the rate that is shown and that stress is read from: a heart that races now is not
+hidden by a calm half minute. Variability takes the whole window."""
 SAME_RATE = 0.02
 """A measured rate wanders by less than this while it is being learnt."""
 SILENT_S = 2.0
@@ -101,11 +102,12 @@ class PulseStream:
 
     def _publish(self, found: PulseAnalysis, now: float) -> PulseReading:
         hrv = found.hrv
-        stress = None
+        recent_bpm, stress = None, None
         if found.accepted and hrv.heart_rate_bpm is not None:
             self._gauge.learn(hrv.heart_rate_bpm, self._followed_s)
-            recent = _recent_rate(found)
-            stress = self._gauge.read(recent, found.quality) if recent is not None else None
+            recent_bpm = _recent_rate(found)
+            if recent_bpm is not None:
+                stress = self._gauge.read(recent_bpm, found.quality)
         return PulseReading(
             measured_at=now,
             finger_on=True,
@@ -113,8 +115,8 @@ class PulseStream:
             window_s=self._window_s,
             beats_used=int(found.intervals.valid.sum()),
             beats_rejected=int((~found.intervals.valid).sum()),
-            reason=found.reason,
-            heart_rate_bpm=hrv.heart_rate_bpm,
+            reason=found.reason or ("" if recent_bpm is not None else STILL),
+            heart_rate_bpm=recent_bpm,
             rr_mean_ms=hrv.rr_mean_ms,
             sdnn_ms=hrv.sdnn_ms,
             rmssd_ms=hrv.rmssd_ms,
