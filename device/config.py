@@ -10,9 +10,16 @@ import difflib
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from device.readings import Strategy
 
@@ -21,6 +28,33 @@ SYSTEM_CONFIG = Path("/etc/attune/kiosk.toml")
 Percent = Annotated[float, Field(ge=0, le=100)]
 OwnPath = Annotated[Path, AfterValidator(Path.expanduser)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+def _credential(path: Path) -> Path:
+    """Take systemd's copy of a secret where there is one (systemd.exec(5), LoadCredential=).
+
+    On disk the file is readable for root alone; so `attune mqtt-test` as root and the service
+    use the same setting.
+    """
+    copy = Path(os.environ.get("CREDENTIALS_DIRECTORY", "")) / path.name
+    return copy if "CREDENTIALS_DIRECTORY" in os.environ and copy.is_file() else path
+
+
+SecretPath = Annotated[OwnPath, AfterValidator(_credential)]
+Place = Literal["home", "public", "event", "care", "workplace", "school"]
+
+
+def _lawful(place: Place) -> Place:
+    if place in ("workplace", "school"):
+        raise ValueError(
+            "reading emotions from faces and pulse at work and in education is prohibited in the"
+            " EU (AI Act, Art. 5(1)(f)); Attune does not run there"
+        )
+    return place
+
+
+_TOPIC = r"^[^$#+/\x00-\x1f][^#+/\x00-\x1f]*(/[^#+/\x00-\x1f]+)*$"
+"""A place below which topics grow: no wildcards, no empty level, none of the broker's own."""
 
 
 class ConfigError(Exception):
@@ -43,6 +77,8 @@ class KioskSettings(Section):
     id: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,32}$")] = "attune"
     """Stable identity on MQTT; two kiosks need two."""
     language: Literal["en", "zh", "ru", "ko", "de"] = "en"
+    place: Annotated[Place, AfterValidator(_lawful)] = "home"
+    """Where the box stands; at work and in schools it refuses to run."""
     state_dir: OwnPath = Path("~/.local/state/attune")
 
 
@@ -132,16 +168,37 @@ class MqttSettings(Section):
     """Empty: no broker."""
     port: Annotated[int, Field(ge=1, le=65535)] = 1883
     username: str = ""
-    password_file: OwnPath | None = None
+    password_file: SecretPath | None = None
+    """Read anew at every connection; a line end at its end does not count."""
     tls: bool = False
     ca_file: OwnPath | None = None
+    """Default: the authorities the system trusts."""
     cert_file: OwnPath | None = None
-    key_file: OwnPath | None = None
-    base_topic: Annotated[str, Field(pattern=r"^[^#+/]+(/[^#+/]+)*$")] = "attune"
-    discovery_prefix: Annotated[str, Field(pattern=r"^[^#+]*$")] = "homeassistant"
+    key_file: SecretPath | None = None
+    base_topic: Annotated[str, Field(max_length=100, pattern=_TOPIC)] = "attune"
+    discovery_prefix: Annotated[str, Field(max_length=100, pattern=rf"^$|{_TOPIC}")] = (
+        "homeassistant"
+    )
     """Empty: no Home Assistant discovery."""
+    media_player: bool = False
+    """Also speak to the custom component ``mqtt_media_player``; Home Assistant without it warns."""
+    publish_mood: bool = True
+    """Mood, valence, arousal, confidence, and the reason why a track was chosen."""
     publish_heart_rate: bool = True
+    publish_rmssd: bool = True
     publish_stress: bool = True
+    publish_signal_quality: bool = True
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        """Refuse what would travel in the clear against the owner's intent."""
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file are needed together")
+        if not self.tls and (self.ca_file or self.cert_file):
+            raise ValueError("ca_file and cert_file do nothing without tls = true")
+        if self.password_file and not self.username:
+            raise ValueError("password_file does nothing without a username")
+        return self
 
 
 class ScreenSettings(Section):
