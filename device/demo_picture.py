@@ -280,8 +280,9 @@ def _draw_field(axes: Any, states: Sequence[KioskState], spans: Sequence[Span]) 
         colour = TRACKS[index % len(TRACKS)]
         axes.plot(span.valence, span.arousal, marker="D", ms=8, color=colour)
         left = span.valence > 0.2
+        beside = (-9, 7) if left else (9, -11)
         axes.annotate(
-            _fit(span.title, 26), (span.valence, span.arousal), xytext=(-9 if left else 9, 7 if left else -11),
+            _fit(span.title, 26), (span.valence, span.arousal), xytext=beside,
             textcoords="offset points", fontsize=9, color=colour, ha="right" if left else "left",
         )  # fmt: skip
     axes.set(xlim=(-1, 1), ylim=(-1, 1))

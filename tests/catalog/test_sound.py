@@ -24,7 +24,7 @@ def write_wave(path: Path, sound: np.ndarray, rate_hz: int = 44_100) -> Path:
 
 
 def tone(hz: float, seconds: float, rate_hz: int = 44_100) -> np.ndarray:
-    return 0.3 * np.sin(2 * np.pi * hz * np.arange(round(seconds * rate_hz)) / rate_hz)
+    return np.asarray(0.3 * np.sin(2 * np.pi * hz * np.arange(round(seconds * rate_hz)) / rate_hz))
 
 
 def drums(seconds: float, rate_hz: int = 44_100) -> np.ndarray:
