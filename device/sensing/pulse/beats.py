@@ -71,10 +71,12 @@ def find_beats(wave: Waveform) -> Beats:
     """Return the beats of ``wave``; none where there is no rhythm."""
     rate_hz = wave.coarse_rate_hz
     coarse = even_power(wave.coarse, rate_hz)
-    period_s = rhythm(coarse, rate_hz).period_s
+    peaks = _blocks_of_interest(coarse, rate_hz)
+    if len(peaks) < 3:
+        return no_beats()
+    period_s = rhythm(coarse, rate_hz, float(np.median(np.diff(peaks))) / rate_hz).period_s
     if period_s is None:
         return no_beats()
-    peaks = _blocks_of_interest(coarse, rate_hz)
     peaks = _highest_within(peaks, coarse, 0.5 * period_s * rate_hz)
     reach = int(np.ceil(max(-SHAPE_S[0], SHAPE_S[1]) * rate_hz)) + 2
     inside = (peaks >= reach) & (peaks < len(coarse) - reach)
@@ -108,8 +110,11 @@ MIN_STRENGTH = 0.2
 """Of a minute with artefacts; white noise stays below 0.1."""
 
 
-def rhythm(coarse: Wave, rate_hz: float) -> Rhythm:
-    """Return the period, 0.3 to 2 s, that a wave of even power repeats itself with."""
+def rhythm(coarse: Wave, rate_hz: float, systoles_s: float | None = None) -> Rhythm:
+    """Return the period, 0.3 to 2 s, that a wave of even power repeats itself with.
+
+    ``systoles_s``, where known, is the usual time between what looks like systoles: a witness.
+    """
     spectrum = np.fft.rfft(coarse, 2 * len(coarse))
     power = np.fft.irfft(spectrum.real**2 + spectrum.imag**2)
     first, last = int(PERIOD_S[0] * rate_hz), min(int(PERIOD_S[1] * rate_hz), len(coarse) // 2)
@@ -123,15 +128,32 @@ def rhythm(coarse: Wave, rate_hz: float) -> Rhythm:
     if not len(tops):
         return Rhythm(None, 0.0)
     best = tops[np.argmax(likeness[tops])]
-    # Twice the period fits as well: take the half when it is nearly as good.
-    for top in tops:
-        if abs(lags[top] * 2 - lags[best]) <= 0.12 * lags[best] and (
-            likeness[top] > 0.8 * likeness[best]
-        ):
-            best = top
-            break
     strength = float(min(1.0, max(0.0, likeness[best])))
-    return Rhythm(float(lags[best] / rate_hz) if strength >= MIN_STRENGTH else None, strength)
+    if strength < MIN_STRENGTH:
+        return Rhythm(None, strength)
+    chosen = _shortest_part(lags[tops] / rate_hz, likeness[tops] / likeness[best], systoles_s)
+    return Rhythm(float(chosen if chosen else lags[best] / rate_hz), strength)
+
+
+PART, WITNESSED_PART = 0.5, 0.25
+"""Share of the best likeness from which a half, third ... of the best period is the true one:
+beats wax and wane with the breath, so two or three of them may be more alike than one. The wave
+between two beats, where the dicrotic notch lies, is unlike them (negative, in recordings)."""
+PARTS = np.arange(2, 7)
+
+
+def _shortest_part(
+    periods_s: NDArray[np.float64], shares: NDArray[np.float64], systoles_s: float | None
+) -> float | None:
+    """Return the shortest period that the best one is a whole multiple of, None if itself."""
+    best_s = float(periods_s[np.argmax(shares)])
+    for period_s, share in zip(periods_s.tolist(), shares.tolist(), strict=True):
+        if np.abs(best_s / PARTS / period_s - 1).min() > 0.12:
+            continue
+        witnessed = systoles_s is not None and abs(systoles_s / period_s - 1) < 0.15
+        if share > (WITNESSED_PART if witnessed else PART):
+            return float(period_s)
+    return None
 
 
 def _blocks_of_interest(coarse: Wave, rate_hz: float) -> NDArray[np.int64]:
