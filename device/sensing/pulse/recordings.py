@@ -236,6 +236,20 @@ def _decode(raw: bytes, code: str, count: int, header: Path) -> NDArray[np.float
         second = three[:, 2] | (three[:, 1] & 0xF0) << 4
         values = np.stack((first, second), axis=1).ravel()
         values = np.where(values > 2047, values - 4096, values)
+        values = _unwrapped(values[: len(values) // count * count].reshape(-1, count)).ravel()
     else:
         raise RecordingError(f"{header}: format {code} is not read; 16 and 212 are")
     return values[: len(values) // count * count].reshape(-1, count).astype(np.float64)
+
+
+def _unwrapped(values: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return 12-bit signals (n, count) that went over the edge of their range put together again.
+
+    Only where that leaves no step near half the range, so that there is no doubt.
+    """
+    for place in range(values.shape[1]):
+        if np.abs(np.diff(values[:, place])).max(initial=0) > 2048:
+            smooth = np.unwrap(values[:, place], period=4096)
+            if np.abs(np.diff(smooth)).max() < 0.75 * 2048:
+                values[:, place] = smooth
+    return values
