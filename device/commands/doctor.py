@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -13,6 +14,9 @@ from typing import Literal
 
 from device.commands.errors import CommandError
 from device.config import Settings
+
+LEAST_FREE_MIB = 50
+"""SQLite's log and a day of the journal need less."""
 
 Status = Literal["ok", "missing", "broken"]
 
@@ -44,12 +48,17 @@ def run(args: argparse.Namespace) -> int:
     from device.commands.run import load_settings
 
     settings: Settings = load_settings(args.config)
-    findings = [finding for examine in EXAMINATIONS for finding in examine(settings)]
+    findings = examine(settings)
     if args.json:
         print(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
         _print(findings)
     return 1 if any(finding.status == "broken" for finding in findings) else 0
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Examine every part of the kiosk."""
+    return [finding for look in EXAMINATIONS for finding in look(settings)]
 
 
 def _print(findings: list[Finding]) -> None:
@@ -130,7 +139,7 @@ def _catalogue(settings: Settings) -> list[Finding]:
     from catalog.library import CatalogError, Library
 
     folder = settings.catalog.folder
-    if not folder.exists():
+    if not any(folder.glob("*.sqlite")):
         advice = "attune catalog build DIR"
         return [Finding("catalogue", "missing", f"no catalogue in {folder}", advice)]
     try:
@@ -139,6 +148,44 @@ def _catalogue(settings: Settings) -> list[Finding]:
     except CatalogError as error:
         return [Finding("catalogue", "broken", str(error))]
     return [Finding("catalogue", "ok", detail)]
+
+
+def _music(settings: Settings) -> list[Finding]:
+    findings = []
+    for folder in settings.catalog.music:
+        if not folder.is_dir():
+            advice = "put your music there, or name another folder: music in [catalog]"
+            findings.append(Finding("music", "missing", f"{folder}: no such folder", advice))
+        elif not os.access(folder, os.R_OK | os.X_OK):
+            advice = f"let everybody read it: chmod -R o+rX {folder}"
+            findings.append(Finding("music", "broken", f"{folder} may not be read", advice))
+        else:
+            findings.append(Finding("music", "ok", str(folder)))
+    return findings
+
+
+def _state(settings: Settings) -> list[Finding]:
+    folder = settings.kiosk.state_dir
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not os.access(there, os.W_OK | os.X_OK):
+        advice = "run this as the kiosk's user or as root"
+        return [Finding("memory", "broken", f"{folder} may not be written", advice)]
+    free_mib = shutil.disk_usage(there).free // 2**20
+    if free_mib < LEAST_FREE_MIB:
+        advice = "make room: likes are lost on a full disk, music goes on"
+        return [Finding("memory", "broken", f"{folder}: {free_mib} MiB free", advice)]
+    return [Finding("memory", "ok", f"{folder}, {free_mib} MiB free")]
+
+
+def _privacy(settings: Settings) -> list[Finding]:
+    kept = "a line of numbers for each visit" if settings.history.keep else "nothing of a visit"
+    findings = [Finding("privacy", "ok", f"kept: {kept}; place: {settings.kiosk.place}")]
+    swaps = Path("/proc/swaps").read_text(encoding="utf-8").splitlines()[1:]
+    on_disk = [line.split()[0] for line in swaps if "zram" not in line]
+    if on_disk:
+        advice = "the service is kept out of it; for all: swapoff -a, and remove it from fstab"
+        findings.append(Finding("privacy", "ok", f"swap on disk: {', '.join(on_disk)}", advice))
+    return findings
 
 
 def _models(_settings: Settings) -> list[Finding]:
@@ -167,5 +214,6 @@ def _models(_settings: Settings) -> list[Finding]:
 
 
 EXAMINATIONS: tuple[Callable[[Settings], list[Finding]], ...] = (
-    _python, _cameras, _serial_ports, _sound, _screen, _broker, _catalogue, _models,
+    _python, _cameras, _serial_ports, _sound, _screen, _broker, _music, _catalogue, _models,
+    _state, _privacy,
 )  # fmt: skip

@@ -1,0 +1,89 @@
+"""``attune setup``: asks what a new box must know, writes kiosk.toml, looks whether all works."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from device.commands.errors import CommandError
+
+if TYPE_CHECKING:
+    from device.commands.setup_questions import Answers
+
+DESCRIPTION = """\
+Asks where the box stands, for language, camera, sensor, sound, music and broker; writes the
+settings and examines the box. A second run offers the present settings. Nothing is changed
+before the last question is answered.
+"""
+EXAMPLES = """\
+examples:
+  sudo attune setup
+  attune setup --config ~/kiosk.toml        # for a kiosk that is started by hand
+Answers may come from a pipe, one a line; an empty line takes what stands in brackets.
+"""
+
+
+def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = subparsers.add_parser(
+        "setup",
+        help="ask for what a new box must know and write kiosk.toml",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="kiosk.toml to write")
+    parser.add_argument(
+        "--no-doctor", action="store_true", help="do not examine the box afterwards"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Ask, write, examine; the exit code is the doctor's."""
+    from device.commands import setup_files
+    from device.commands.setup_questions import Dialogue, ask_all
+    from device.config import SYSTEM_CONFIG
+
+    path = args.config or Path(os.environ.get("ATTUNE_CONFIG", SYSTEM_CONFIG))
+    setup_files.check_writable(path)
+    before = _present(path)
+    answers = ask_all(Dialogue(), before)
+    _check(answers, path)
+    for line in setup_files.write(answers, path):
+        print(line)
+    code = 0 if args.no_doctor else _examine(path)
+    if path == SYSTEM_CONFIG:
+        for line in setup_files.adapt_services(answers):
+            print(line)
+    else:
+        print(f"start it with: attune run --config {path}")
+    return code
+
+
+def _present(path: Path) -> dict[str, Any]:
+    """Return the settings as they stand in the file; none where there is no file."""
+    if not path.exists():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise CommandError(f"{path}: cannot be taken over: {error}; mend or move it") from error
+
+
+def _check(answers: Answers, path: Path) -> None:
+    from device.config import ConfigError, parse
+
+    try:
+        parse(answers.tables, path)
+    except ConfigError as error:
+        raise CommandError(f"{error}\nnothing was changed", exit_code=2) from error
+
+
+def _examine(path: Path) -> int:
+    from device.commands import doctor
+
+    print("\nlooking at the box:")
+    return doctor.run(argparse.Namespace(config=path, json=False))

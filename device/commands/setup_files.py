@@ -1,0 +1,155 @@
+"""What ``attune setup`` writes: kiosk.toml, the password, and what the services must know."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from device.commands.errors import CommandError
+from device.commands.setup_questions import Answers
+
+UNITS = Path("/etc/systemd/system")
+RUNNING_SYSTEMD = Path("/run/systemd/system")
+HIDDEN = (Path("/home"), Path("/root"), Path("/run/user"))
+"""Not seen by a service with ProtectHome= unless a folder is let in (systemd.exec(5))."""
+SERVICES = ("attune.service", "attune-catalog.timer", "attune-catalog.path")
+
+
+def check_writable(path: Path) -> None:
+    """Raise CommandError before the first question rather than after the last."""
+    folder = path.parent
+    while not folder.exists():
+        folder = folder.parent
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise CommandError(f"{path}: may not be written; run: sudo attune setup")
+
+
+def write(answers: Answers, path: Path) -> list[str]:
+    """Write the settings and the password; the file that was there stays beside it."""
+    said = []
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if answers.get("mqtt", "username", None):
+            secret = path.with_name("mqtt-password")
+            answers.put("mqtt", password_file=str(secret))
+            if answers.password is not None or not secret.exists():
+                _replace(secret, (answers.password or "") + "\n", 0o600)
+        if path.exists():
+            kept = path.with_suffix(".toml.before-setup")
+            shutil.copy2(path, kept)
+            said.append(f"the settings until now are in {kept}")
+        _replace(path, HEAD + as_toml(answers.tables), 0o644)
+    except OSError as error:
+        raise CommandError(f"{path}: cannot be written: {error}") from error
+    return [*said, f"settings written to {path}"]
+
+
+HEAD = """\
+# Attune: the settings of this box, written by `attune setup`.
+# `attune check-config` shows every key there is with its value.
+
+"""
+
+
+def _replace(path: Path, text: str, mode: int) -> None:
+    """Write so that there is the old file or the new one, never half of one."""
+    temporary = path.with_name(f".{path.name}.new")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        os.fchmod(handle, mode)
+        file.write(text)
+        file.flush()
+        os.fsync(handle)
+    temporary.replace(path)
+
+
+def as_toml(tables: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return tables of plain values as TOML; a JSON string is a TOML string (toml.io/v1.0.0)."""
+    lines = []
+    for name, table in tables.items():
+        lines.append(f"[{name}]")
+        lines += [f"{key} = {_value(value)}" for key, value in table.items()]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_value(one) for one in value) + "]"
+    if isinstance(value, bool | int | float | str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    raise CommandError(f"a setting of the kind {type(value).__name__} cannot be written")
+
+
+# --- the services ---------------------------------------------------------------------
+
+
+def adapt_services(answers: Answers, units: Path = UNITS) -> list[str]:
+    """Let the services see the music and no more of the network than they need; start them."""
+    music = [Path(one) for one in answers.get("catalog", "music", [])]
+    kiosk = ["[Service]", *_music_lines(music), *_network_lines(answers.get("mqtt", "host", ""))]
+    watched = ["[Path]", "PathChanged=", *(f"PathChanged={folder}" for folder in music)]
+    try:
+        _drop_in(units, "attune.service", kiosk)
+        _drop_in(units, "attune-catalog.service", ["[Service]", *_music_lines(music)])
+        _drop_in(units, "attune-catalog.path", watched)
+    except OSError as error:
+        raise CommandError(f"{units}: cannot be written: {error}") from error
+    if not answers.start:
+        return [f"start it with: systemctl enable --now {' '.join(SERVICES)}"]
+    return _start()
+
+
+def _music_lines(music: Iterable[Path]) -> list[str]:
+    """Let in folders below the hidden ones; the rest of the file system can be read anyway."""
+    hidden = [folder for folder in music if any(folder.is_relative_to(h) for h in HIDDEN)]
+    return [f"BindReadOnlyPaths=-{_quoted(folder)}" for folder in hidden]
+
+
+def _quoted(folder: Path) -> str:
+    r"""Quote for systemd: ``%`` is a specifier, ``:`` parts source and target."""
+    text = str(folder).replace("\\", "\\\\").replace("%", "%%").replace(":", "\\:")
+    return f'"{text}"' if " " in text else text
+
+
+def _network_lines(host: str) -> list[str]:
+    """Without a broker none but the box itself; with one by number that one alone."""
+    if not host:
+        return ["IPAddressAllow=", "IPAddressAllow=localhost"]
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return []  # A name may move within the house's network, and must be looked up there.
+    return ["IPAddressAllow=", f"IPAddressAllow=localhost {address}"]
+
+
+def _drop_in(units: Path, unit: str, lines: list[str]) -> None:
+    folder = units / f"{unit}.d"
+    if len(lines) == 1:
+        (folder / "setup.conf").unlink(missing_ok=True)
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    _replace(folder / "setup.conf", "\n".join(["# by attune setup", *lines, ""]), 0o644)
+
+
+def _start() -> list[str]:
+    systemctl = shutil.which("systemctl")
+    if systemctl is None:
+        return ["no systemd here: start the kiosk with `attune run`"]
+    running = RUNNING_SYSTEMD.is_dir()
+    commands = [["enable", *SERVICES]]
+    if running:
+        commands = [["daemon-reload"], *commands, ["restart", *SERVICES]]
+    for command in commands:
+        done = subprocess.run(  # noqa: S603 - our own words
+            [systemctl, *command], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise CommandError(f"systemctl {' '.join(command)}: {done.stderr.strip()}")
+    return ["the kiosk runs and starts at every boot" if running else "it starts at every boot"]

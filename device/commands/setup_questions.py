@@ -1,0 +1,266 @@
+"""The questions of ``attune setup`` and what an answer must be."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from device.commands.errors import CommandError
+
+TRIES = 5
+LAW = """\
+Attune reads emotions from faces and pulse. In the European Union that is prohibited at the
+workplace and in education since 2 February 2025 (AI Act, Regulation (EU) 2024/1689,
+Art. 5(1)(f)). Elsewhere the people in front of the box must be told before it looks at them
+(Art. 50(3)); the kiosk does that on its screen and asks for consent. This is no legal advice.
+"""
+REFUSAL = (
+    "a place of work or education: Attune does not run there (AI Act, Art. 5(1)(f))."
+    " Nothing was changed"
+)
+PLACES = (
+    ("home", "at home"),
+    ("public", "a place open to visitors: museum, library, waiting room, café"),
+    ("event", "an exhibition or event, for a time"),
+    ("care", "care or therapy, with the consent of those in care"),
+    ("workplace", "a workplace"),
+    ("school", "a school, university or other place of education"),
+)
+LANGUAGES = (
+    ("en", "English"),
+    ("de", "Deutsch"),
+    ("ko", "한국어"),
+    ("ru", "Русский"),
+    ("zh", "中文"),
+)
+
+
+@dataclass
+class Answers:
+    """What kiosk.toml is to hold, and the password that is to lie beside it."""
+
+    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    password: str | None = None
+    """None: leave the file as it is."""
+    start: bool = False
+
+    def put(self, table: str, **values: Any) -> None:
+        """Set keys; None takes a key out, so that its default counts."""
+        section = self.tables.setdefault(table, {})
+        for key, value in values.items():
+            section.pop(key, None)
+            if value is not None:
+                section[key] = value
+        if not section:
+            del self.tables[table]
+
+    def get(self, table: str, key: str, default: Any) -> Any:
+        """Return a present setting."""
+        return self.tables.get(table, {}).get(key, default)
+
+
+class Dialogue:
+    """Questions on stdout, answers from stdin, be it a person or a pipe."""
+
+    def say(self, text: str) -> None:
+        print(text, flush=True)
+
+    def ask(self, question: str, default: str, check: Callable[[str], str] = str.strip) -> str:
+        """Return a checked answer; ``check`` returns it cleaned or raises ValueError."""
+        for _ in range(TRIES):
+            said = self._line(f"{question} [{default}]: ").strip() or default
+            try:
+                return check(said)
+            except ValueError as error:
+                self.say(f"  {error}")
+        raise CommandError(f"no usable answer to {question!r} in {TRIES} tries; nothing changed")
+
+    def choose(self, question: str, options: Sequence[tuple[str, str]], default: str) -> str:
+        """Return the first half of one option, chosen by number or by name."""
+        self.say(question)
+        names = [name for name, _ in options]
+        for number, (name, text) in enumerate(options, 1):
+            self.say(f"  {number}  {text}" + (f" ({name})" if name not in text else ""))
+
+        def check(said: str) -> str:
+            if said.isdigit() and 1 <= int(said) <= len(names):
+                return names[int(said) - 1]
+            if said in names:
+                return said
+            raise ValueError(f"answer with a number from 1 to {len(names)}")
+
+        shown = str(names.index(default) + 1) if default in names else default
+        return self.ask("your choice", shown, check)
+
+    def yes(self, question: str, default: bool) -> bool:
+        """Return the answer to a yes-or-no question."""
+
+        def check(said: str) -> str:
+            if said.lower() in ("y", "yes", "n", "no"):
+                return said.lower()[0]
+            raise ValueError("answer y or n")
+
+        return self.ask(f"{question} (y/n)", "y" if default else "n", check) == "y"
+
+    def secret(self, question: str) -> str:
+        """Return a password; a terminal does not show it."""
+        if sys.stdin.isatty():
+            return getpass.getpass(f"{question}: ")
+        return self._line(f"{question}: ")
+
+    @staticmethod
+    def _line(prompt: str) -> str:
+        try:
+            line = input(prompt)
+        except EOFError as error:
+            raise CommandError("the answers ended too soon; nothing was changed") from error
+        if not sys.stdin.isatty():
+            print()
+        return line
+
+
+def ask_all(dialogue: Dialogue, before: dict[str, Any]) -> Answers:
+    """Ask everything; raises CommandError where the box may not be used or answers lack."""
+    answers = Answers({name: dict(table) for name, table in before.items()})
+    _ask_place(dialogue, answers)
+    _ask_identity(dialogue, answers)
+    _ask_devices(dialogue, answers)
+    _ask_music(dialogue, answers)
+    _ask_broker(dialogue, answers)
+    keep = dialogue.yes(
+        "Keep a line of numbers about each visit, without names (history)?",
+        answers.get("history", "keep", False),
+    )
+    answers.put("history", keep=keep)
+    answers.start = dialogue.yes("Start the kiosk now and at every boot?", True)
+    return answers
+
+
+def _ask_place(dialogue: Dialogue, answers: Answers) -> None:
+    dialogue.say(LAW)
+    place = dialogue.choose(
+        "Where will this box stand?", PLACES, answers.get("kiosk", "place", "home")
+    )
+    if place in ("workplace", "school"):
+        raise CommandError(REFUSAL)
+    answers.put("kiosk", place=place)
+
+
+def _ask_identity(dialogue: Dialogue, answers: Answers) -> None:
+    language = dialogue.choose(
+        "Language of the screen?", LANGUAGES, answers.get("kiosk", "language", "en")
+    )
+    name = dialogue.ask("Name of the box", answers.get("kiosk", "name", "Attune"), _name)
+    proposed = re.sub(r"[^a-z0-9_]+", "_", name.lower()).strip("_")[:32] or "attune"
+    stable = answers.get("kiosk", "id", proposed)
+    answers.put("kiosk", language=language, name=name, id=stable)
+
+
+def _ask_devices(dialogue: Dialogue, answers: Answers) -> None:
+    from device.playback.output import list_outputs
+    from device.sensing.camera import find_cameras
+    from firmware_bridge.port import list_ports
+
+    auto = ("auto", "the one that is there, also one plugged in later")
+    cameras = [(camera.path, f"{camera.name}, {camera.path}") for camera in find_cameras()]
+    chosen = dialogue.choose(
+        "Camera?", _with_present(answers, "camera", "source", [auto, *cameras, _NONE]), _AS_IS
+    )
+    answers.put("camera", source=chosen)
+    ports = [(port.path, f"{port.name}, {port.path}") for port in list_ports()]
+    chosen = dialogue.choose(
+        "Finger sensor?", _with_present(answers, "sensor", "port", [auto, *ports, _NONE]), _AS_IS
+    )
+    answers.put("sensor", port=chosen)
+    outputs = [(output.name, output.name) for output in list_outputs()]
+    chosen = dialogue.choose(
+        "Sound output?", _with_present(answers, "playback", "output", [auto, *outputs]), _AS_IS
+    )
+    answers.put("playback", output=chosen)
+
+
+_NONE = ("none", "none: the kiosk goes without")
+_AS_IS = "1"
+
+
+def _with_present(
+    answers: Answers, table: str, key: str, options: list[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """Put the present choice first."""
+    present = answers.get(table, key, "auto")
+    first = [option for option in options if option[0] == present]
+    if not first:
+        first = [(present, f"as it is: {present} (not connected now)")]
+    return first + [option for option in options if option[0] != present]
+
+
+def _ask_music(dialogue: Dialogue, answers: Answers) -> None:
+    present = answers.get("catalog", "music", ["/srv/music"])
+    said = dialogue.ask(
+        "Folders with your music, several with commas between", ", ".join(present), _folders
+    )
+    answers.put("catalog", music=[part.strip() for part in said.split(",")])
+
+
+def _ask_broker(dialogue: Dialogue, answers: Answers) -> None:
+    host = dialogue.ask(
+        "MQTT broker of the house, as name or address (none: a minus sign)",
+        answers.get("mqtt", "host", "") or "-",
+    )
+    if host == "-":
+        answers.tables.pop("mqtt", None)
+        return
+    tls = dialogue.yes("Is the connection encrypted (TLS)?", answers.get("mqtt", "tls", True))
+    usual = "8883" if tls else "1883"
+    port = dialogue.ask("Its port", str(answers.get("mqtt", "port", usual)), _port)
+    ca_file = ""
+    if tls:
+        ca_file = dialogue.ask(
+            "File with the authority that signed its certificate (-: one the system knows)",
+            answers.get("mqtt", "ca_file", "") or "-",
+            _file_or_none,
+        )
+    user = dialogue.ask("User name there (-: none)", answers.get("mqtt", "username", "") or "-")
+    answers.put(
+        "mqtt", host=host, port=int(port), tls=tls,
+        ca_file=ca_file or None, username=None if user == "-" else user,
+    )  # fmt: skip
+    if user != "-":
+        said = dialogue.secret("Its password (empty: as it is)")
+        answers.password = said or None
+
+
+def _name(said: str) -> str:
+    if not 1 <= len(said) <= 40 or not said.isprintable():
+        raise ValueError("1 to 40 letters")
+    return said
+
+
+def _port(said: str) -> str:
+    if not said.isdigit() or not 1 <= int(said) <= 65535:
+        raise ValueError("a port is a number from 1 to 65535")
+    return said
+
+
+def _folders(said: str) -> str:
+    for part in said.split(","):
+        folder = Path(part.strip()).expanduser()
+        if not folder.is_absolute():
+            raise ValueError(f"{folder}: give the whole path, beginning with /")
+        if folder.exists() and not (folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)):
+            raise ValueError(f"{folder}: is no folder that can be read")
+    return ", ".join(str(Path(part.strip()).expanduser()) for part in said.split(","))
+
+
+def _file_or_none(said: str) -> str:
+    if said == "-":
+        return ""
+    if not Path(said).is_file():
+        raise ValueError(f"{said}: no such file")
+    return said
