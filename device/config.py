@@ -93,7 +93,7 @@ class CameraSettings(Section):
 
 
 class FaceSettings(Section):
-    detector: Literal["mediapipe", "litert"] = "mediapipe"
+    detector: Literal["mediapipe", "litert"] = "litert"
     min_score: Fraction = 0.5
     min_face_px: Annotated[int, Field(ge=16, le=1000)] = 30
     smoothing_s: Annotated[float, Field(ge=0, le=30)] = 1.5
