@@ -82,7 +82,7 @@ class Redaction:
         (re.compile(r"\b(?:[0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}\b"), MASK),
         (re.compile(r"\b[0-9a-fA-F]{1,4}:(?:[0-9a-fA-F]{0,4}:)+[0-9a-fA-F]{0,4}(?=::|\b)"), None),
         (re.compile(r"\b[\w.+-]+@[\w-]+\.[\w.-]+\b"), MASK),
-        (re.compile(r"(?i)((?:password|passwd|token|secret)\w*[\"']?\s*[=:]\s*)\S+"), rf"\1{MASK}"),
+        (re.compile(r"(?i)((?:password|passwd|token|secret)[\"']?\s*[=:]\s*)\S+"), rf"\1{MASK}"),
     )
 
     def __init__(self, settings: Settings) -> None:

@@ -109,13 +109,13 @@ def adapt_services(answers: Answers, units: Path = UNITS) -> list[str]:
 def _music_lines(music: Iterable[Path]) -> list[str]:
     """Let in folders below the hidden ones; the rest of the file system can be read anyway."""
     hidden = [folder for folder in music if any(folder.is_relative_to(h) for h in HIDDEN)]
-    return [f"BindReadOnlyPaths=-{_quoted(folder)}" for folder in hidden]
+    return [f"BindReadOnlyPaths={_quoted(folder)}" for folder in hidden]
 
 
 def _quoted(folder: Path) -> str:
-    r"""Quote for systemd: ``%`` is a specifier, ``:`` parts source and target."""
+    r"""Quote for systemd: ``%`` is a specifier, ``:`` parts source and target, ``-`` lets it lack."""
     text = str(folder).replace("\\", "\\\\").replace("%", "%%").replace(":", "\\:")
-    return f'"{text}"' if " " in text else text
+    return f'"-{text}"' if " " in text else f"-{text}"
 
 
 def _network_lines(host: str) -> list[str]:

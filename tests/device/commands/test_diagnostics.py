@@ -1,0 +1,97 @@
+"""`attune diagnostics`: it helps, and it tells nothing that it must not."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from device.cli import main
+from device.commands.diagnostics import MASK, Redaction
+from device.config import parse
+
+SECRETS = ("s3cret-word", "hallway_user", "broker.eva-family.example", "Eva's corner", "eva_kiosk")
+
+
+@pytest.fixture(name="config")
+def _config(tmp_path: Path) -> Path:
+    (tmp_path / "mqtt-password").write_text("s3cret-word\n")
+    path = tmp_path / "kiosk.toml"
+    path.write_text(
+        f"""
+        [kiosk]
+        name = "Eva's corner"
+        id = "eva_kiosk"
+        state_dir = "{tmp_path / "state"}"
+        [camera]
+        source = "none"
+        [catalog]
+        music = ["/home/eva/Music"]
+        [mqtt]
+        host = "broker.eva-family.example"
+        username = "hallway_user"
+        tls = true
+        password_file = "{tmp_path / "mqtt-password"}"
+        """
+    )
+    return path
+
+
+def test_the_archive_has_what_helps_and_nothing_that_tells(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("device.commands.doctor._models", lambda _settings: [])
+    out = tmp_path / "d.zip"
+    assert main(["diagnostics", str(out), "--config", str(config)]) == 0
+    assert out.stat().st_mode & 0o777 == 0o600
+    with zipfile.ZipFile(out) as archive:
+        parts = {name: archive.read(name).decode() for name in archive.namelist()}
+    assert set(parts) >= {"settings.json", "versions.json", "doctor.json", "counts.json", "log.txt"}
+    everything = "\n".join(parts.values())
+    for secret in SECRETS:
+        assert secret not in everything
+    assert "/home/eva" not in everything
+    assert json.loads(parts["settings.json"])["mqtt"]["tls"] is True
+    assert json.loads(parts["counts.json"])["remembered"] == {
+        "visits": 0, "feedback": 0, "played": 0,
+    }  # fmt: skip
+    assert "numpy" in json.loads(parts["versions.json"])["packages"]
+
+
+def test_an_archive_that_is_there_stays(config: Path, tmp_path: Path) -> None:
+    out = tmp_path / "d.zip"
+    out.write_text("mine")
+    assert main(["diagnostics", str(out), "--config", str(config)]) == 1
+    assert out.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ("connect 192.168.1.17:8883 refused", f"connect {MASK}:8883 refused"),
+        ("to 127.0.0.1:1883", "to 127.0.0.1:1883"),
+        ("2a02:8108:96c0:1234:5678:9abc:def0:1 is up", f"{MASK} is up"),
+        ("from fe80::1c2d:3e4f to", f"from {MASK} to"),
+        ("hci b8:27:eb:01:02:03 seen", f"hci {MASK} seen"),
+        ("mail eva@family.example", f"mail {MASK}"),
+        ("/home/eva/Music/x.mp3", f"/home/{MASK}/Music/x.mp3"),
+        ("/media/eva/USB/x", f"/media/{MASK}/USB/x"),
+        ("password: hunter2", f"password: {MASK}"),
+        ("12:34:56 visit state: idle", "12:34:56 visit state: idle"),
+        ("python 3.11.2, numpy 2.4.6", "python 3.11.2, numpy 2.4.6"),
+    ],
+)
+def test_the_redaction_takes_names_and_leaves_facts(said: str, left: str) -> None:
+    assert Redaction(parse({}))(said) == left
+
+
+@given(st.text(min_size=0, max_size=40), st.text(max_size=40))
+def test_the_broker_and_its_user_never_get_through(before: str, after: str) -> None:
+    settings = parse({"mqtt": {"host": "broker.eva", "username": "hallway", "tls": True}})
+    text = Redaction(settings)(f"{before} broker.eva hallway {after}")
+    assert "broker.eva " not in text
+    assert " hallway " not in text

@@ -1,0 +1,86 @@
+"""`attune history` on a real memory, also beside a kiosk that has it open."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from device.cli import main
+from device.storage.history import open_history
+from device.storage.kiosk_store import FILE_NAME, KioskStore, VisitSummary
+
+SECRET_PLACE = Path("/music/a very particular song.flac")
+
+
+@pytest.fixture(name="config")
+def _config(tmp_path: Path) -> Path:
+    path = tmp_path / "kiosk.toml"
+    path.write_text(f'[kiosk]\nstate_dir = "{tmp_path / "state"}"\n')
+    with KioskStore(tmp_path / "state" / FILE_NAME, lambda: 1e9) as store:
+        store.add_visit(VisitSummary(1e9, 1e9 + 300, 3, "lift", -0.5, 0.25))
+        store.add_visit(VisitSummary(2e9, 2e9 + 60, 1, "calm", 0.1, 0.2, 0.8, 0.3))
+        store.add_feedback(SECRET_PLACE, "like")
+        store.note_played(SECRET_PLACE)
+    return path
+
+
+def test_it_shows_what_is_kept(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["history", "show", "--config", str(config), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["keep"] is False
+    assert shown["counts"] == {"visits": 2, "feedback": 1, "played": 1}
+    assert shown["visits"][0]["valence_last"] == 0.25
+    assert shown["visits"][0]["stress_first"] is None
+    assert main(["history", "show", "--config", str(config)]) == 0
+    assert "-0.50 -> +0.25  stress ? -> ?" in capsys.readouterr().out
+
+
+def test_it_exports(config: Path, tmp_path: Path) -> None:
+    table = tmp_path / "visits.csv"
+    assert main(["history", "export", str(table), "--config", str(config)]) == 0
+    head, first, _ = table.read_text().splitlines()
+    assert head.startswith("started_at,ended_at,tracks,strategy")
+    assert first == "1000000000.0,1000000300.0,3,lift,-0.5,0.25,,"
+    assert main(["history", "export", str(tmp_path / "v.xls"), "--config", str(config)]) == 2
+    assert main(["history", "export", str(tmp_path / "none/v.csv"), "--config", str(config)]) == 1
+
+
+def test_what_is_deleted_is_gone_from_the_disk_though_a_kiosk_has_it_open(config: Path) -> None:
+    state = config.parent / "state"
+    with KioskStore(state / FILE_NAME, lambda: 1e9) as store:
+        store.add_feedback(SECRET_PLACE, "skip")  # Still in the log of changes.
+        on_disk = b"".join(file.read_bytes() for file in state.iterdir())
+        assert b"a very particular song" in on_disk
+        assert main(["history", "delete", "--all", "--config", str(config)]) == 0
+        on_disk = b"".join(file.read_bytes() for file in state.iterdir())
+        assert b"a very particular song" not in on_disk
+        assert store.memories([SECRET_PLACE])[SECRET_PLACE].likes == 0
+        store.add_feedback(SECRET_PLACE, "like")
+        assert store.memories([SECRET_PLACE])[SECRET_PLACE].likes == 1
+
+
+def test_visits_and_likes_are_deleted_apart(config: Path) -> None:
+    state = config.parent / "state"
+    assert main(["history", "delete", "--visits", "--config", str(config)]) == 0
+    with open_history(state) as history:
+        assert (history.counts().visits, history.counts().feedback) == (0, 1)
+    assert main(["history", "delete", "--likes", "--config", str(config)]) == 0
+    with open_history(state) as history:
+        assert (history.counts().feedback, history.counts().played) == (0, 0)
+
+
+def test_nothing_remembered_is_no_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "kiosk.toml"
+    config.write_text(f'[kiosk]\nstate_dir = "{tmp_path / "state"}"\n')
+    for words in (["show"], ["delete", "--all"], ["export", str(tmp_path / "v.json")]):
+        assert main(["history", *words, "--config", str(config)]) == 0
+    assert not (tmp_path / "state").exists()
+    assert "0 in the memory" in capsys.readouterr().out
+
+
+def test_a_damaged_memory_is_one_line(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (config.parent / "state" / FILE_NAME).write_bytes(b"no database at all" * 300)
+    assert main(["history", "show", "--config", str(config)]) == 1
+    assert FILE_NAME in capsys.readouterr().err

@@ -1,0 +1,170 @@
+"""`attune setup` with answers from a pipe, as a person or a script gives them."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from device.commands import setup_files
+from device.commands.errors import CommandError
+from device.commands.setup_questions import Answers, Dialogue, ask_all
+from device.config import load, parse
+
+
+def run_setup(config: Path, *answers: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "device.cli", "setup", "--no-doctor", f"--config={config}"],
+        input="".join(f"{answer}\n" for answer in answers),
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+def answers(music: Path, place: str = "1", broker: tuple[str, ...] = ("-",)) -> list[str]:
+    #      place, language, name, camera, sensor, sound, music, broker, history, start
+    return [place, "de", "Hall 2", "1", "none", "1", str(music), *broker, "n", "n"]
+
+
+def test_the_answers_become_settings_that_are_right(tmp_path: Path) -> None:
+    config = tmp_path / "etc" / "kiosk.toml"
+    done = run_setup(config, *answers(tmp_path))
+    assert done.returncode == 0, done.stderr
+    settings = load(config)
+    assert settings.kiosk.language == "de"
+    assert (settings.kiosk.name, settings.kiosk.id) == ("Hall 2", "hall_2")
+    assert settings.sensor.port == "none"
+    assert settings.catalog.music == (tmp_path,)
+    assert settings.mqtt.host == ""
+    assert settings.history.keep is False
+
+
+@pytest.mark.parametrize("place", ["5", "6", "workplace", "school"])
+def test_work_and_school_are_refused_with_the_reason(tmp_path: Path, place: str) -> None:
+    config = tmp_path / "kiosk.toml"
+    done = run_setup(config, *answers(tmp_path, place))
+    assert done.returncode == 1
+    assert "Art. 5(1)(f)" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not config.exists()
+
+
+def test_the_password_lies_beside_the_settings_for_the_owner_alone(tmp_path: Path) -> None:
+    config = tmp_path / "kiosk.toml"
+    broker = ("10.0.0.7", "y", "8883", "-", "hall", "s3cret word")
+    done = run_setup(config, *answers(tmp_path, broker=broker))
+    assert done.returncode == 0, done.stderr
+    secret = tmp_path / "mqtt-password"
+    assert secret.read_text() == "s3cret word\n"
+    assert secret.stat().st_mode & 0o777 == 0o600
+    assert "s3cret" not in config.read_text() + done.stdout + done.stderr
+    mqtt = load(config).mqtt
+    assert (mqtt.host, mqtt.port, mqtt.tls, mqtt.username) == ("10.0.0.7", 8883, True, "hall")
+    # A second run keeps the password where none is given.
+    again = run_setup(config, "", "", "", "", "", "", "", "", "", "", "", "", "", "", "n")
+    assert again.returncode == 0, again.stderr
+    assert secret.read_text() == "s3cret word\n"
+    assert load(config).mqtt.host == "10.0.0.7"
+
+
+def test_a_second_run_keeps_what_it_does_not_ask(tmp_path: Path) -> None:
+    config = tmp_path / "kiosk.toml"
+    config.write_text('[kiosk]\nid = "old_id"\n[playback]\ncrossfade_s = 7.5\n# a word\n')
+    assert run_setup(config, *answers(tmp_path)).returncode == 0
+    settings = load(config)
+    assert settings.playback.crossfade_s == 7.5
+    assert settings.kiosk.id == "old_id"
+    assert "# a word" in (tmp_path / "kiosk.toml.before-setup").read_text()
+
+
+@pytest.mark.parametrize("how_many", [0, 1, 4, 9])
+def test_answers_that_end_too_soon_change_nothing(tmp_path: Path, how_many: int) -> None:
+    config = tmp_path / "kiosk.toml"
+    config.write_text("[kiosk]\n")
+    done = run_setup(config, *answers(tmp_path)[:how_many])
+    assert done.returncode == 1
+    assert "ended too soon; nothing was changed" in done.stderr
+    assert config.read_text() == "[kiosk]\n"
+
+
+def test_a_broken_file_is_not_overwritten(tmp_path: Path) -> None:
+    config = tmp_path / "kiosk.toml"
+    config.write_text("[kiosk\n")
+    done = run_setup(config, *answers(tmp_path))
+    assert done.returncode == 1
+    assert "cannot be taken over" in done.stderr
+    assert config.read_text() == "[kiosk\n"
+
+
+def test_wrong_answers_are_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = answers(tmp_path)
+    said[0:1] = ["nine", "0", "2"]
+    said[said.index(str(tmp_path))] = "music"
+    said.insert(said.index("music") + 1, str(tmp_path))
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(said) + "\n"))
+    found = ask_all(Dialogue(), {})
+    assert found.tables["kiosk"]["place"] == "public"
+    assert found.tables["catalog"]["music"] == [str(tmp_path)]
+    out = capsys.readouterr().out
+    assert out.count("answer with a number from 1 to 6") == 2
+    assert "give the whole path" in out
+
+
+@given(
+    st.dictionaries(
+        st.from_regex(r"[a-z_]{1,8}", fullmatch=True),
+        st.one_of(
+            st.text(), st.booleans(), st.integers(-(2**53), 2**53),
+            st.floats(allow_nan=False, allow_infinity=False), st.lists(st.text(), max_size=3),
+        ),
+        max_size=5,
+    )
+)  # fmt: skip
+def test_what_is_written_is_read_back_the_same(table: dict[str, object]) -> None:
+    assert tomllib.loads(setup_files.as_toml({"kiosk": table})) == {"kiosk": table}
+
+
+def test_the_services_see_the_music_and_no_more(tmp_path: Path) -> None:
+    given_answers = Answers()
+    given_answers.put("catalog", music=["/home/eva/Music: all 100%", "/srv/music"])
+    given_answers.put("mqtt", host="192.168.1.4")
+    setup_files.adapt_services(given_answers, tmp_path)
+    kiosk = (tmp_path / "attune.service.d/setup.conf").read_text()
+    assert 'BindReadOnlyPaths="-/home/eva/Music\\: all 100%%"' in kiosk
+    assert "/srv/music" not in kiosk
+    assert "IPAddressAllow=\nIPAddressAllow=localhost 192.168.1.4\n" in kiosk
+    assert "PathChanged=/srv/music" in (tmp_path / "attune-catalog.path.d/setup.conf").read_text()
+    # Without a broker it reaches the box itself and no more; the music is seen by all services.
+    given_answers.put("mqtt", host=None)
+    given_answers.put("catalog", music=["/srv/music"])
+    setup_files.adapt_services(given_answers, tmp_path)
+    kiosk = (tmp_path / "attune.service.d/setup.conf").read_text()
+    assert "IPAddressAllow=localhost\n" in kiosk
+    assert not (tmp_path / "attune-catalog.service.d/setup.conf").exists()
+
+
+def test_what_cannot_be_written_is_said_before_the_first_question(tmp_path: Path) -> None:
+    locked = tmp_path / "etc"
+    locked.mkdir(mode=0o555)
+    import os
+
+    if os.access(locked, os.W_OK):
+        pytest.skip("root may write everywhere")
+    with pytest.raises(CommandError, match="sudo attune setup"):
+        setup_files.check_writable(locked / "kiosk.toml")
+
+
+def test_the_places_are_those_of_the_settings() -> None:
+    from device.commands.setup_questions import LANGUAGES, PLACES
+
+    for name, _ in PLACES[:4]:
+        assert parse({"kiosk": {"place": name}}).kiosk.place == name
+    for name, _ in LANGUAGES:
+        assert parse({"kiosk": {"language": name}}).kiosk.language == name
