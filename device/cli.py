@@ -12,7 +12,7 @@ from device.commands.errors import CommandError
 
 COMMANDS = (
     "run", "doctor", "check_config", "devices", "catalog", "mood", "face", "pulse", "play",
-    "models", "mqtt_test",
+    "underlay", "models", "mqtt_test",
     "setup", "history", "diagnostics",
 )  # fmt: skip
 """Modules of ``device.commands`` in the order in which ``attune --help`` lists them."""

@@ -73,30 +73,13 @@ def _settings(args: argparse.Namespace) -> Any:
 
 
 def _track(number: int, path: Path, as_is: bool) -> Track:
-    """Return the file as a track, measured like the catalogue does it."""
-    from catalog.builder.loudness import SoundError, measure
     from catalog.emotions import neutral_point
     from catalog.track import Track
+    from device.commands.measured import measured_track
 
-    track = Track(
-        number, path, path.stem, "", "", "", 0.0, neutral_point()
-    )  # fmt: skip
     if as_is:
-        return track
-    try:
-        found = measure(path)
-    except SoundError:
-        return track  # The player says what is wrong with it.
-    from dataclasses import replace
-
-    return replace(
-        track,
-        duration_s=found.duration_s,
-        integrated_loudness_lufs=found.integrated_loudness_lufs,
-        true_peak_dbtp=found.true_peak_dbtp,
-        lead_silence_s=found.lead_silence_s,
-        tail_silence_s=found.tail_silence_s,
-    )
+        return Track(number, path, path.stem, "", "", "", 0.0, neutral_point())
+    return measured_track(number, path)
 
 
 class Playing:

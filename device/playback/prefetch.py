@@ -52,6 +52,11 @@ class Prefetch:
         return self._ended
 
     @property
+    def closed(self) -> bool:
+        """True when nobody wants it any more."""
+        return self._closed
+
+    @property
     def error(self) -> str:
         """Why the sound ended before its time; empty when it did not. See ``ended``."""
         return self._error
