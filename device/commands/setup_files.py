@@ -113,7 +113,7 @@ def _music_lines(music: Iterable[Path]) -> list[str]:
 
 
 def _quoted(folder: Path) -> str:
-    r"""Quote for systemd: ``%`` is a specifier, ``:`` parts source and target, ``-`` lets it lack."""
+    r"""Quote for systemd: ``%`` is a specifier, ``:`` ends the source, ``-`` lets it be absent."""
     text = str(folder).replace("\\", "\\\\").replace("%", "%%").replace(":", "\\:")
     return f'"-{text}"' if " " in text else f"-{text}"
 

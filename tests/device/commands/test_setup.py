@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import io
-import subprocess
-import sys
+import os
 import tomllib
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from device.cli import main
 from device.commands import setup_files
 from device.commands.errors import CommandError
-from device.commands.setup_questions import Answers, Dialogue, ask_all
+from device.commands.setup_questions import LANGUAGES, PLACES, Answers, Dialogue, ask_all
 from device.config import load, parse
 
 
-def run_setup(config: Path, *answers: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "device.cli", "setup", "--no-doctor", f"--config={config}"],
-        input="".join(f"{answer}\n" for answer in answers),
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+@dataclass
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run_setup(config: Path, *said: str) -> Done:
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in said)))
+        code = main(["setup", "--no-doctor", f"--config={config}"])
+    return Done(code, out.getvalue(), err.getvalue())
 
 
 def answers(music: Path, place: str = "1", broker: tuple[str, ...] = ("-",)) -> list[str]:
@@ -153,8 +162,6 @@ def test_the_services_see_the_music_and_no_more(tmp_path: Path) -> None:
 def test_what_cannot_be_written_is_said_before_the_first_question(tmp_path: Path) -> None:
     locked = tmp_path / "etc"
     locked.mkdir(mode=0o555)
-    import os
-
     if os.access(locked, os.W_OK):
         pytest.skip("root may write everywhere")
     with pytest.raises(CommandError, match="sudo attune setup"):
@@ -162,8 +169,6 @@ def test_what_cannot_be_written_is_said_before_the_first_question(tmp_path: Path
 
 
 def test_the_places_are_those_of_the_settings() -> None:
-    from device.commands.setup_questions import LANGUAGES, PLACES
-
     for name, _ in PLACES[:4]:
         assert parse({"kiosk": {"place": name}}).kiosk.place == name
     for name, _ in LANGUAGES:
