@@ -21,6 +21,7 @@ MATCH_RANGE = (0.70, 0.92)
 """Usual likeness of the beats that counts as none and as full quality: noise that is cut to the
 pulse's band matches its own mean by up to about 0.7."""
 WEAK_MATCH = 0.88
+"""Likeness that not even the better beats of a badly lit finger have."""
 
 FINGER, WARM, STILL, MORE = (
     "put a finger on the sensor",
@@ -73,8 +74,8 @@ def analyse(
     wave = band_pass(values, rate_hz)
     beats = find_beats(wave)
     intervals = intervals_of(beats, [index / rate_hz for index in breaks])
-    quality, usual_match = _quality(beats, intervals, duration_s)
-    reason = _why_not(duration_s, quality, usual_match, len(beats), min_window_s, min_quality)
+    quality = _quality(beats, intervals, duration_s)
+    reason = _why_not(duration_s, quality, beats, min_window_s, min_quality)
     hrv = Hrv() if reason else measure(intervals, duration_s)
     if not reason and hrv.heart_rate_bpm is None:
         reason = MORE
@@ -84,27 +85,22 @@ def analyse(
     )  # fmt: skip
 
 
-def _quality(beats: Beats, intervals: Intervals, duration_s: float) -> tuple[float, float]:
-    """Return the quality 0..1 and the usual likeness of the beats."""
+def _quality(beats: Beats, intervals: Intervals, duration_s: float) -> float:
     if len(beats) < 3:
-        return 0.0, 0.0
+        return 0.0
     usual_match = float(np.median(beats.match))
     covered_s = float(intervals.rr_s[intervals.valid].sum())
     coverage = min(1.0, covered_s / max(1.0, duration_s - 2 * EDGE_S))
     low, high = MATCH_RANGE
-    return coverage * float(np.clip((usual_match - low) / (high - low), 0, 1)), usual_match
+    return coverage * float(np.clip((usual_match - low) / (high - low), 0, 1))
 
 
 def _why_not(
-    duration_s: float,
-    quality: float,
-    usual_match: float,
-    beats: int,
-    min_window_s: float,
-    min_quality: float,
+    duration_s: float, quality: float, beats: Beats, min_window_s: float, min_quality: float
 ) -> str:
-    if beats < 3:
+    if len(beats) < 3:
         return FINGER if duration_s > 4 else MORE
     if quality < min_quality:
-        return WARM if usual_match < WEAK_MATCH else STILL
+        # Movement leaves some beats as they were, a cold finger none.
+        return WARM if np.percentile(beats.match, 75) < WEAK_MATCH else STILL
     return MORE if duration_s < min_window_s else ""

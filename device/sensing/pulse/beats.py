@@ -27,6 +27,8 @@ FIT_S = (-0.20, 0.20)
 """Part of a beat that is fitted: the systolic wave. Its flank is what the heart times."""
 SHAPE_S = (-0.24, 0.36)
 """Part that is compared with the mean beat for the quality."""
+MOST_OF_PERIOD = 0.45
+"""Neither part reaches farther than this share of the period."""
 FIT_ROUNDS = 3
 MIN_MATCH = 0.80
 """Correlation with the mean beat below which a beat is not believed (Orphanidou et al. 2015
@@ -83,7 +85,7 @@ def find_beats(wave: Waveform) -> Beats:
     peaks = peaks[inside]
     if len(peaks) < 3:
         return no_beats()
-    return _fit(wave, peaks * STEP)
+    return _fit(wave, peaks * STEP, period_s)
 
 
 def even_power(coarse: Wave, rate_hz: float) -> Wave:
@@ -182,11 +184,11 @@ def _highest_within(peaks: NDArray[np.int64], coarse: Wave, reach: float) -> NDA
     return np.array(kept, np.int64)
 
 
-def _fit(wave: Waveform, peaks: NDArray[np.int64]) -> Beats:
+def _fit(wave: Waveform, peaks: NDArray[np.int64], period_s: float) -> Beats:
     """Time each beat by least squares against the mean beat, in a few rounds."""
     fine, rate_hz = wave.fine, wave.rate_hz
     coarse_hz = wave.coarse_rate_hz
-    steps = np.arange(round(FIT_S[0] * coarse_hz), round(FIT_S[1] * coarse_hz) + 1) * STEP
+    steps = _steps(FIT_S, period_s, coarse_hz)
     lowest, highest = -steps[0] + 1, len(fine) - steps[-1] - 2
     at = peaks.copy()
     trusted = np.ones(len(at), np.bool_)
@@ -208,10 +210,17 @@ def _fit(wave: Waveform, peaks: NDArray[np.int64]) -> Beats:
         trusted = (scale > AMPLITUDES[0]) & (scale < AMPLITUDES[1]) & (error_s < MAX_JITTER_S)
         if trusted.sum() < 3:
             return no_beats()
-    match = _match(fine, at, trusted, coarse_hz)
+    match = _match(fine, at, trusted, _steps(SHAPE_S, period_s, coarse_hz))
     settled = np.abs(shift_s) < 2 / rate_hz
     good = trusted & settled & _like_the_others(match, error_s, trusted)
     return Beats(at / rate_hz + shift_s, error_s, match, good)
+
+
+def _steps(part_s: tuple[float, float], period_s: float, coarse_hz: float) -> NDArray[np.int64]:
+    """Return fine samples around a beat; of a fast pulse fewer, for the next beat is near."""
+    first_s, last_s = (max(-most, min(most, at_s)) for at_s in part_s
+                       for most in (MOST_OF_PERIOD * period_s,))  # fmt: skip
+    return np.arange(round(first_s * coarse_hz), round(last_s * coarse_hz) + 1) * STEP
 
 
 def _noise_factor(samples: int, coarse_hz: float) -> float:
@@ -249,10 +258,9 @@ def _mean_beat(
 
 
 def _match(
-    fine: Wave, at: NDArray[np.int64], trusted: NDArray[np.bool_], coarse_hz: float
+    fine: Wave, at: NDArray[np.int64], trusted: NDArray[np.bool_], steps: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Return each beat's correlation with the mean beat, over most of its length."""
-    steps = np.arange(round(SHAPE_S[0] * coarse_hz), round(SHAPE_S[1] * coarse_hz) + 1) * STEP
     where = np.clip(at[:, None] + steps, 0, len(fine) - 1)
     parts = fine[where]
     parts = parts - parts.mean(axis=1, keepdims=True)

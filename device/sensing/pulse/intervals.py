@@ -28,6 +28,8 @@ ECTOPIC_SLOPE, ECTOPIC_OFFSET = 0.13, 0.17
 """Border of the short-long pairs (same source, c1 and c2)."""
 LONG = 3.0
 """Deviation from the running median, in thresholds, of a long or short beat (same source)."""
+NEAR = 0.2
+"""Of the usual interval: a breath seldom changes it by more, a false beat seldom by less."""
 LEAST_THRESHOLD_S = 0.02
 """A heart or a simulator as regular as a clock has no spread to speak of."""
 
@@ -41,6 +43,10 @@ class Intervals:
     variance_s2: NDArray[np.float64]
     """Of the measurement, not of the heart."""
     valid: NDArray[np.bool_]
+    """Those that variability may be taken from."""
+    counted: NDArray[np.bool_]
+    """Those that the rate is taken from: also between beats that are there but not well timed,
+    whose errors cancel. To leave out only the difficult ones would favour a part of the breath."""
     artefacts: int
     """How many were left out as artefacts of rhythm."""
 
@@ -49,7 +55,8 @@ def intervals_of(beats: Beats, breaks_s: Sequence[float] = ()) -> Intervals:
     """Return the intervals of ``beats``; ``breaks_s`` are times before which samples are lost."""
     if len(beats) < 2:
         empty = np.zeros(0)
-        return Intervals(empty, empty, empty, np.zeros(0, np.bool_), 0)
+        none = np.zeros(0, np.bool_)
+        return Intervals(empty, empty, empty, none, none, 0)
     times = beats.times_s
     good = beats.good.copy()
     rr_s = np.diff(times)
@@ -57,6 +64,7 @@ def intervals_of(beats: Beats, breaks_s: Sequence[float] = ()) -> Intervals:
     for break_s in breaks_s:
         good &= np.abs(times - break_s) > BREAK_REACH_S
         valid &= ~((times[:-1] < break_s) & (times[1:] >= break_s))
+    whole = valid.copy()
     valid &= good[:-1] & good[1:]
     squares = beats.jitter_s**2
     artefact = np.zeros(len(rr_s), np.bool_)
@@ -66,8 +74,18 @@ def intervals_of(beats: Beats, breaks_s: Sequence[float] = ()) -> Intervals:
         rr_s=rr_s,
         variance_s2=squares[1:] + squares[:-1],
         valid=valid & ~artefact,
+        counted=whole & _near_the_valid(rr_s, valid & ~artefact),
         artefacts=int(artefact.sum()),
     )
+
+
+def _near_the_valid(rr_s: NDArray[np.float64], valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the valid intervals and those like them that stand among them."""
+    if not valid.any():
+        return valid
+    like = np.abs(rr_s / np.median(rr_s[valid]) - 1) < NEAR
+    around = np.convolve(valid, (1, 1, 0, 1, 1))[2:-2] >= 2
+    return np.asarray(like & (valid | around), np.bool_)
 
 
 def artefacts(rr_s: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -174,7 +174,7 @@ def _rhythm_strength(samples: NDArray[np.float32], rate_hz: float, last_s: float
 
 def _recent_rate(found: PulseAnalysis) -> float | None:
     intervals = found.intervals
-    recent = intervals.valid & (intervals.ends_s > found.duration_s - RECENT_S)
+    recent = intervals.counted & (intervals.ends_s > found.duration_s - RECENT_S)
     return 60 / float(intervals.rr_s[recent].mean()) if recent.sum() >= 5 else None
 
 

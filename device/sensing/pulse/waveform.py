@@ -73,6 +73,8 @@ def band_pass(samples: ArrayLike, rate_hz: float) -> Waveform:
         )
     )
     total = len(mirrored)
+    # What goes out at the end comes in at the beginning: without the line that would be a step.
+    mirrored -= np.linspace(mirrored[0], mirrored[-1], total)
     fine_total = _fast_length(int(np.ceil(total * FINE_RATE_HZ / rate_hz)))
     fine_rate_hz = fine_total * rate_hz / total
     gain = _gain(total, rate_hz)

@@ -1,0 +1,201 @@
+"""Whole recordings with known answers: beats, measures, quality, and when to say nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from device.commands.pulse import analyse_file
+from device.sensing.pulse import analyse
+from tests.data_folder import data_folder
+from tests.fakes.pulse_waves import Pulse, pulse
+
+
+def timing_errors_ms(true: Pulse, found_s: np.ndarray) -> np.ndarray:
+    """Errors after a constant lag is removed; every found beat belongs to a true one."""
+    nearest = true.peaks_s[np.abs(found_s[:, None] - true.peaks_s).argmin(axis=1)]
+    lag = found_s - nearest
+    return np.asarray(1e3 * (lag - np.median(lag)))
+
+
+@pytest.mark.parametrize("every", [1, 2, 4])
+@pytest.mark.parametrize("rate_bpm", [45, 60, 80, 110, 150])
+def test_known_beats_are_found_to_the_millisecond(rate_bpm: int, every: int) -> None:
+    true = pulse(60, rate_bpm, seed=100 + rate_bpm, noise=0.002, every=every)
+    found = analyse(true.samples, true.rate_hz)
+    assert found.accepted
+    good = found.beats.times_s[found.beats.good]
+    assert len(good) >= 0.93 * len(true.peaks_s)
+    # Of a racing pulse each beat rides on the one before.
+    assert np.abs(timing_errors_ms(true, good)).max() < (5 if rate_bpm < 130 else 14)
+    assert found.hrv.heart_rate_bpm == pytest.approx(true.heart_rate_bpm, abs=0.3)
+    assert found.hrv.rmssd_ms == pytest.approx(true.rmssd_ms, abs=1.5)
+    assert found.hrv.sdnn_ms == pytest.approx(true.sdnn_ms, abs=1.5)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    seed=st.integers(100, 10_000),
+    rate_bpm=st.floats(42, 165),
+    breath_ms=st.floats(2, 40),
+    noise=st.floats(0, 0.06),
+)
+def test_the_rate_is_never_half_or_double(
+    seed: int, rate_bpm: float, breath_ms: float, noise: float
+) -> None:
+    true = pulse(40, rate_bpm, seed, breath_ms=breath_ms, wave_ms=breath_ms / 2, noise=noise)
+    rate = analyse(true.samples, true.rate_hz).hrv.heart_rate_bpm
+    assert rate is not None
+    assert rate == pytest.approx(true.heart_rate_bpm, abs=1)
+
+
+@pytest.mark.parametrize("depth", [0.1, 0.2, 0.3])
+@pytest.mark.parametrize("beats_a_breath", [2, 3, 4])
+def test_beats_that_wax_and_wane_with_the_breath_are_all_counted(
+    depth: float, beats_a_breath: int
+) -> None:
+    """At two beats a breath, every second one is smaller: the pulse is not half as fast."""
+    at_s = np.arange(0.4, 59.5, 0.5)
+    height = 1 + depth * np.cos(2 * np.pi * np.arange(len(at_s)) / beats_a_breath)
+    time_s = np.arange(0, 60, 0.01)
+    beats = np.exp(-0.5 * ((time_s[:, None] - at_s) / 0.06) ** 2) * height
+    found = analyse(beats.sum(axis=1), 100)
+    assert found.hrv.heart_rate_bpm == pytest.approx(120, abs=0.5)
+
+
+def test_noise_makes_variability_larger_in_no_direction() -> None:
+    """The error of measurement is taken out: a noisy minute reads like a clean one."""
+    differences = []
+    for seed in range(100, 110):
+        true = pulse(60, 70, seed, noise=0.05)
+        found = analyse(true.samples, true.rate_hz)
+        assert found.hrv.rmssd_ms is not None
+        differences.append(found.hrv.rmssd_ms - true.rmssd_ms)
+    assert abs(np.mean(differences)) < 1
+    assert np.abs(differences).max() < 4
+
+
+class TestNothingToRead:
+    def says(self, samples: np.ndarray, rate_hz: float = 100) -> str:
+        found = analyse(samples, rate_hz)
+        assert not found.accepted
+        assert all(value is None for value in dataclasses.asdict(found.hrv).values())
+        return found.reason
+
+    def test_a_flat_line_is_no_finger(self) -> None:
+        assert self.says(np.full(6000, 512.0)) == "put a finger on the sensor"
+
+    @pytest.mark.parametrize("seed", range(100, 106))
+    def test_noise_is_no_pulse(self, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        assert self.says(rng.standard_normal(6000))
+        assert self.says(np.cumsum(rng.standard_normal(6000)))
+
+    def test_hum_is_no_pulse(self) -> None:
+        assert self.says(np.sin(2 * np.pi * 50.3 * np.arange(6000) / 100))
+
+    def test_too_short_asks_for_more(self) -> None:
+        assert self.says(pulse(60).samples[:1000]) == "a few seconds more"
+        assert self.says(pulse(60).samples[:50]) == "a few seconds more"
+        assert self.says(np.zeros(0)) == "a few seconds more"
+
+    def test_a_hand_that_shakes_all_the_time_is_not_read(self) -> None:
+        rng = np.random.default_rng(100)
+        for strength in (50, 150, 500):
+            shaking = np.convolve(rng.standard_normal(6000), np.hanning(20), "same") * strength
+            assert self.says(pulse(60).samples + shaking)
+
+    def test_half_a_minute_of_shaking_is_told_to_hold_still(self) -> None:
+        rng = np.random.default_rng(100)
+        shaking = np.convolve(rng.standard_normal(6000), np.hanning(40), "same") * 300
+        shaking[:2400] = 0
+        assert self.says(pulse(60).samples + shaking) == "hold still"
+
+
+def test_one_movement_does_not_cost_the_minute() -> None:
+    true = pulse(60, 66)
+    moved = true.samples.copy()
+    moved[2000:2200] += 2500 * np.hanning(200) * np.sin(np.arange(200) / 9)
+    found = analyse(moved, 100)
+    assert found.accepted
+    assert found.hrv.heart_rate_bpm == pytest.approx(true.heart_rate_bpm, abs=0.7)
+    assert found.hrv.rmssd_ms == pytest.approx(true.rmssd_ms, abs=4)
+    during = (found.beats.times_s > 20.2) & (found.beats.times_s < 21.8)
+    assert not found.beats.good[during].any()
+
+
+def test_no_interval_spans_lost_samples() -> None:
+    true = pulse(60, 66)
+    lost = np.delete(true.samples, slice(3000, 3460))
+    spanned, cut = analyse(lost, 100), analyse(lost, 100, breaks=[3000])
+    over = (cut.intervals.ends_s > 30) & (cut.intervals.ends_s - cut.intervals.rr_s <= 30)
+    assert over.sum() == 1
+    assert not cut.intervals.valid[over].any()
+    assert cut.intervals.valid.sum() < spanned.intervals.valid.sum() + 1
+    assert cut.hrv.rmssd_ms == pytest.approx(true.rmssd_ms, abs=3)
+
+
+def test_an_early_beat_and_its_pause_are_left_out() -> None:
+    at_s = np.arange(0.5, 59, 0.85) + 0.01 * np.sin(np.arange(69))
+    at_s[30] -= 0.25
+    time_s = np.arange(0, 60, 0.01)
+    wave = np.exp(-0.5 * ((time_s[:, None] - at_s) / 0.06) ** 2).sum(axis=1)
+    found = analyse(wave, 100)
+    truth = 1e3 * np.sqrt(np.mean(np.diff(at_s[:29], 2) ** 2))
+    assert found.hrv.rmssd_ms == pytest.approx(truth, abs=1.5)
+    assert found.intervals.artefacts >= 2
+
+
+def test_short_recordings_carry_the_rate_alone() -> None:
+    hrv = analyse(pulse(20).samples, 100).hrv
+    assert hrv.heart_rate_bpm is not None
+    assert hrv.rmssd_ms is None
+    assert hrv.sdnn_ms is None
+
+
+def test_the_spectrum_waits_for_two_minutes_and_finds_breath_and_wave() -> None:
+    assert analyse(pulse(100).samples, 100).hrv.lf_ms2 is None
+    breathing = analyse(pulse(180, breath_ms=40, wave_ms=0).samples, 100).hrv
+    waving = analyse(pulse(180, breath_ms=0, wave_ms=40).samples, 100).hrv
+    assert breathing.hf_ms2 is not None
+    assert breathing.lf_ms2 is not None
+    assert waving.lf_ms2 is not None
+    assert waving.hf_ms2 is not None
+    assert breathing.hf_ms2 == pytest.approx(40**2 / 2, rel=0.25)
+    assert waving.lf_ms2 == pytest.approx(40**2 / 2, rel=0.25)
+    assert breathing.lf_ms2 < 0.1 * breathing.hf_ms2
+    assert waving.hf_ms2 < 0.1 * waving.lf_ms2
+    assert breathing.vlf_ms2 is None
+
+
+def test_the_measures_agree_with_each_other() -> None:
+    hrv = analyse(pulse(60).samples, 100).hrv
+    assert hrv.rmssd_ms is not None
+    assert hrv.sdnn_ms is not None
+    assert hrv.sd1_ms == pytest.approx(hrv.rmssd_ms / np.sqrt(2))
+    assert hrv.sd2_ms == pytest.approx(np.sqrt(2 * hrv.sdnn_ms**2 - hrv.rmssd_ms**2 / 2))
+    assert hrv.rr_mean_ms == pytest.approx(60_000 / (hrv.heart_rate_bpm or 0))
+    assert 0 <= (hrv.pnn50 or 0) <= 1
+
+
+class TestRealRecordings:
+    def test_a_phones_camera_against_the_chest_strap(self) -> None:
+        errors_bpm, errors_ms, files = [], [], sorted(data_folder("welltory_ppg").glob("*/PPG.csv"))
+        for file in files:
+            rr_ms = np.array((file.parent / "RR.txt").read_text().split(), float)
+            hrv = analyse_file(file)[1].hrv
+            if hrv.heart_rate_bpm is not None and hrv.rmssd_ms is not None:
+                errors_bpm.append(abs(hrv.heart_rate_bpm - 60_000 / rr_ms.mean()))
+                errors_ms.append(abs(hrv.rmssd_ms - np.sqrt(np.mean(np.diff(rr_ms) ** 2))))
+        assert len(errors_bpm) >= 0.85 * len(files)
+        assert max(errors_bpm) <= 2
+        assert np.median(errors_ms) <= 8
+
+    @pytest.mark.parametrize(("record", "ecg_bpm"), [("a103l", 126.6), ("v102s", 104.0)])
+    def test_a_finger_clip_against_the_ecg(self, record: str, ecg_bpm: float) -> None:
+        found = analyse_file(data_folder("wfdb_sample") / f"{record}.hea")[1]
+        assert found.hrv.heart_rate_bpm == pytest.approx(ecg_bpm, abs=2)

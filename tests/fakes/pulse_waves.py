@@ -1,0 +1,77 @@
+"""Pulse waves with known beats, and the blocks a sensor would send of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from device.readings import PpgBlock, frozen
+from firmware_bridge.simulated_finger import RATE_HZ, Phase, beat_times, simulated_finger
+
+SYSTOLE_S = 0.16
+"""From the heart's beat to the top of the wave (see ``simulated_finger``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """A wave and the truth about it."""
+
+    samples: NDArray[np.float64]
+    rate_hz: float
+    peaks_s: NDArray[np.float64]
+
+    @property
+    def heart_rate_bpm(self) -> float:
+        return 60 / float(np.diff(self.peaks_s).mean())
+
+    @property
+    def rmssd_ms(self) -> float:
+        return 1e3 * float(np.sqrt(np.mean(np.diff(self.peaks_s, 2) ** 2)))
+
+    @property
+    def sdnn_ms(self) -> float:
+        return 1e3 * float(np.diff(self.peaks_s).std(ddof=1))
+
+
+def pulse(
+    duration_s: float = 60,
+    rate_bpm: float = 68,
+    seed: int = 100,
+    breath_ms: float = 30,
+    wave_ms: float = 20,
+    noise: float = 0.012,
+    every: int = 1,
+) -> Pulse:
+    """Return a steady pulse; ``every`` takes every n-th sample of 100 Hz."""
+    phases = (
+        Phase(0, rate_bpm, breath_ms, wave_ms),
+        Phase(duration_s, rate_bpm, breath_ms, wave_ms),
+    )
+    samples = simulated_finger(phases, seed, noise).astype(np.float64)
+    peaks_s = np.array(beat_times(phases, seed)) + SYSTOLE_S
+    return Pulse(samples[::every], RATE_HZ / every, peaks_s[peaks_s < duration_s - 0.2])
+
+
+def blocks(
+    samples: NDArray[np.float64],
+    rate_hz: float = RATE_HZ,
+    *,
+    size: int = 20,
+    finger_on: bool | None = True,
+    start_s: float = 0.0,
+) -> Iterator[PpgBlock]:
+    """Yield the samples in blocks of ``size`` that arrive when their last sample is taken."""
+    for number, first in enumerate(range(0, len(samples), size)):
+        part = np.asarray(samples[first : first + size], np.float32)
+        yield PpgBlock(
+            seq=number,
+            received_at=start_s + (first + len(part)) / rate_hz,
+            sample_rate_hz=rate_hz,
+            samples=frozen(part.copy()),
+            finger_on=finger_on,
+            gap_before=number == 0,
+            device_time_s=first / rate_hz,
+        )
