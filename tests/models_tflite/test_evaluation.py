@@ -22,9 +22,9 @@ from models_tflite.evaluation import (
 from tests.data_folder import data_folder
 
 # A point under what the card states for the public test (calibration: half a point over).
-ACCURACY_BAR = 0.664
-MACRO_RECALL_BAR = 0.639
-ECE_BAR = 0.034
+ACCURACY_BAR = 0.669
+MACRO_RECALL_BAR = 0.651
+ECE_BAR = 0.033
 KEYS = {
     "accuracy", "macro_recall", "ece", "ms_per_face_p50", "confusion", "n", "model_bytes",
 }  # fmt: skip
