@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -16,7 +16,13 @@ from typing import Any
 from device.commands.errors import CommandError
 from device.config import MqttSettings, Settings
 
-STEP_TIMEOUT_S = 5.0
+ANSWER_TIMEOUT_S = 5.0
+ALERT_WAIT_S = 1.0
+"""TLS 1.3 brokers refuse a client certificate only after the handshake (RFC 8446, 4.4.2.4)."""
+
+
+class StepError(Exception):
+    """What is wrong at this step, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +38,11 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = subparsers.add_parser(
         "mqtt-test",
         help="test the way to the MQTT broker, step by step",
-        description="Look up, connect, TLS, log in, write and read back; stop at what is wrong.",
+        description=(
+            "Name, port, TLS, password, access list: each is tried as the kiosk would, and the"
+            " first that is wrong is named with what to do. A kiosk that runs is not disturbed."
+            " Exit code 1 when a step fails."
+        ),
         epilog="example: attune mqtt-test --config /etc/attune/kiosk.toml",
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="kiosk.toml to use")
@@ -47,7 +57,10 @@ def run(args: argparse.Namespace) -> int:
     from device.commands.run import load_settings
 
     settings: Settings = load_settings(args.config)
-    changes = {key: value for key in ("host", "port") if (value := getattr(args, key))}
+    given = {key: getattr(args, key) for key in ("host", "port")}
+    changes = {key: value for key, value in given.items() if value is not None}
+    if not 1 <= changes.get("port", 1) <= 65535:
+        raise CommandError(f"--port {changes['port']}: a port is a number from 1 to 65535")
     mqtt = settings.mqtt.model_copy(update=changes)
     settings = settings.model_copy(update={"mqtt": mqtt})
     if not mqtt.host:
@@ -63,119 +76,183 @@ def run(args: argparse.Namespace) -> int:
 
 def climb(settings: Settings) -> list[Step]:
     """Return the steps taken; the last one is the first that failed, or all are ok."""
+    from device.interfaces.broker import BrokerError
+
     mqtt = settings.mqtt
+    probe = _Probe(settings)
     rungs: list[tuple[str, Callable[[], str]]] = [
         ("look up", lambda: _look_up(mqtt)),
         ("connect", lambda: _connect(mqtt)),
     ]
     if mqtt.tls:
         rungs.append(("TLS", lambda: _handshake(mqtt)))
-    rungs.append(("log in, write and read back", lambda: _round_trip(settings)))
+    rungs += [("log in", probe.log_in), ("write", probe.write), ("read", probe.read)]
+    if mqtt.discovery_prefix:
+        rungs.append(("Home Assistant discovery", probe.write_discovery))
     steps: list[Step] = []
     for name, rung in rungs:
         try:
             steps.append(Step(name, True, rung()))
-        except (OSError, CommandError) as error:
+        except (StepError, BrokerError) as error:
             steps.append(Step(name, False, str(error)))
             break
+    probe.close()
     return steps
 
 
 def _look_up(mqtt: MqttSettings) -> str:
+    from device.interfaces.broker import fault
+
     try:
         found = socket.getaddrinfo(mqtt.host, mqtt.port, type=socket.SOCK_STREAM)
-    except socket.gaierror as error:
-        raise CommandError(
-            f"the name {mqtt.host!r} is not known ({error.strerror}): check host in [mqtt],"
-            " or give the broker's address in numbers"
-        ) from error
+    except (OSError, UnicodeError) as error:
+        raise StepError(fault(mqtt, error)) from error
     return f"{mqtt.host} is {found[0][4][0]}"
 
 
 def _connect(mqtt: MqttSettings) -> str:
+    from device.interfaces.broker import CONNECT_TIMEOUT_S, fault
+
     try:
-        socket.create_connection((mqtt.host, mqtt.port), STEP_TIMEOUT_S).close()
-    except ConnectionRefusedError as error:
-        raise CommandError(
-            f"nothing listens on port {mqtt.port} of {mqtt.host}: is the broker running, is the"
-            " port right (1883 plain, 8883 TLS), does it listen on this network?"
-        ) from error
-    except TimeoutError as error:
-        raise CommandError(
-            f"{mqtt.host} does not answer on port {mqtt.port} within {STEP_TIMEOUT_S:.0f} s:"
-            " is it switched on, does a firewall stand between?"
-        ) from error
+        socket.create_connection((mqtt.host, mqtt.port), CONNECT_TIMEOUT_S).close()
+    except OSError as error:
+        raise StepError(fault(mqtt, error)) from error
     return f"port {mqtt.port} is open"
 
 
 def _handshake(mqtt: MqttSettings) -> str:
+    from device.interfaces.broker import CONNECT_TIMEOUT_S, fault, tls_context
+
+    context = tls_context(mqtt)
     try:
-        context = ssl.create_default_context(cafile=mqtt.ca_file)
-        if mqtt.cert_file:
-            context.load_cert_chain(mqtt.cert_file, mqtt.key_file)
         with (
-            socket.create_connection((mqtt.host, mqtt.port), STEP_TIMEOUT_S) as plain,
+            socket.create_connection((mqtt.host, mqtt.port), CONNECT_TIMEOUT_S) as plain,
             context.wrap_socket(plain, server_hostname=mqtt.host) as secure,
         ):
-            return f"{secure.version()}, certificate accepted"
-    except ssl.SSLCertVerificationError as error:
-        raise CommandError(
-            f"the broker's certificate is not trusted: {error.verify_message}."
-            " Set ca_file in [mqtt] to the authority that signed it"
-        ) from error
-    except ssl.SSLError as error:
-        raise CommandError(
-            f"no TLS on port {mqtt.port}: {error.reason}. Is this the plain port, or does the"
-            " broker want a client certificate (cert_file, key_file)?"
-        ) from error
-    except FileNotFoundError as error:
-        raise CommandError(f"a TLS file of [mqtt] is missing: {error}") from error
+            secure.settimeout(ALERT_WAIT_S)
+            with contextlib.suppress(TimeoutError):  # It waits for us to speak: all is well.
+                secure.recv(1)
+            return f"{secure.version()}, certificate of {mqtt.host} accepted"
+    except OSError as error:
+        raise StepError(fault(mqtt, error)) from error
 
 
-def _round_trip(settings: Settings) -> str:
-    """Log in, subscribe to the kiosk's own commands' neighbour, write there and wait for it."""
-    from device.interfaces.home_assistant import topics
-    from device.interfaces.mqtt import MqttConfigError, make_client
-
-    mqtt = settings.mqtt
-    topic = f"{topics(settings).base}/mqtt_test"
-    token = f"{time.time_ns()}"
-    came_back, answered = threading.Event(), threading.Event()
-    reasons: list[Any] = []
-
-    def on_connect(client: Any, _data: Any, _flags: Any, reason: Any, _more: Any) -> None:
-        reasons.append(reason)
-        answered.set()
-        if not reason.is_failure:
-            client.subscribe(topic, qos=1)
-
-    def on_subscribe(client: Any, _data: Any, _mid: Any, _codes: Any, _more: Any) -> None:
-        client.publish(topic, token, qos=1)
-
-    def on_message(_client: Any, _data: Any, message: Any) -> None:
-        if message.payload == token.encode():
-            came_back.set()
-
+def _speaks_tls(mqtt: MqttSettings) -> bool:
+    """Whether a plain port turns out to be a TLS port."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # Nothing is sent over it: it only tells TLS from none.
     try:
-        client = make_client(mqtt, f"attune-{settings.kiosk.id}-test")
-    except MqttConfigError as error:
-        raise CommandError(str(error)) from error
-    client.on_connect, client.on_subscribe, client.on_message = on_connect, on_subscribe, on_message
-    client.connect(mqtt.host, mqtt.port, keepalive=20)
-    client.loop_start()
-    try:
-        if not answered.wait(STEP_TIMEOUT_S):
-            raise CommandError("the broker takes the connection and then says nothing: no MQTT?")
-        if reasons[0].is_failure:
-            raise CommandError(
-                f"the broker refuses: {reasons[0]}. Check username and password_file in [mqtt]"
-            )
-        if not came_back.wait(STEP_TIMEOUT_S):
-            raise CommandError(
-                f"logged in, but what was written to {topic} did not come back: the broker's"
-                f" access list must allow reading and writing {topics(settings).base}/#"
-            )
-    finally:
-        client.disconnect()
-        client.loop_stop()
-    return f"{topic} written and read back"
+        with (
+            socket.create_connection((mqtt.host, mqtt.port), ANSWER_TIMEOUT_S) as plain,
+            context.wrap_socket(plain),
+        ):
+            return True
+    except OSError:
+        return False
+
+
+class _Probe:
+    """An MQTT connection beside the kiosk's own, with an id of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        from device.interfaces.home_assistant import topics
+
+        self._settings = settings
+        self._topics = topics(settings)
+        self._client: Any = None
+        self._reason: Any = None
+        self._acknowledged: dict[int, Any] = {}
+        self._granted: dict[int, Any] = {}
+        self._heard: set[bytes] = set()
+
+    def log_in(self) -> str:
+        """Connect with MQTT 5.0, else 3.1.1; raises StepError for a refusal."""
+        from paho.mqtt.enums import MQTTProtocolVersion as Version
+
+        from device.interfaces import broker
+
+        for protocol, title in ((Version.MQTTv5, "MQTT 5.0"), (Version.MQTTv311, "MQTT 3.1.1")):
+            self._open(protocol)
+            if self._reason is not None and not self._reason.is_failure:
+                user = self._settings.mqtt.username
+                return f"{title}, {f'as {user!r}' if user else 'without a user'}"
+            if self._reason is not None and str(self._reason) != broker.UNSUPPORTED_PROTOCOL:
+                break
+        if self._reason is not None:
+            raise StepError(broker.refusal(self._settings.mqtt, self._reason))
+        mqtt = self._settings.mqtt
+        if not mqtt.tls and _speaks_tls(mqtt):
+            raise StepError(f"port {mqtt.port} speaks TLS: set tls = true in [mqtt]")
+        raise StepError(
+            f"{mqtt.host}:{mqtt.port} takes the connection and then says nothing: is this an MQTT"
+            " broker? Does it forbid this address?"
+        )
+
+    def write(self) -> str:
+        """Publish where the kiosk publishes its state."""
+        return self._publish(f"{self._topics.base}/mqtt_test/state")
+
+    def write_discovery(self) -> str:
+        """Publish beside the discovery topic; nobody listens there."""
+        return self._publish(f"{self._topics.discovery.removesuffix('config')}mqtt_test")
+
+    def read(self) -> str:
+        """Send a command that no kiosk knows and wait for it."""
+        topic, token = f"{self._topics.base}/mqtt_test/set", str(time.time_ns()).encode()
+        result, mid = self._client.subscribe(self._topics.all_commands, qos=1)
+        self._pump(lambda: mid in self._granted)
+        if result or any(reason.is_failure for reason in self._granted.get(mid, ())):
+            raise StepError(self._forbidden("reading", self._topics.all_commands))
+        self._publish(topic, token)
+        if not self._pump(lambda: token in self._heard):
+            raise StepError(self._forbidden("reading", self._topics.all_commands))
+        return f"{self._topics.all_commands} comes through"
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._client is not None:
+            self._client.disconnect()
+
+    def _open(self, protocol: Any) -> None:
+        from device.interfaces import broker
+
+        mqtt, self._reason = self._settings.mqtt, None
+        client = broker.make_client(mqtt, f"attune-{self._settings.kiosk.id}-test", protocol)
+        client.on_connect = self._on_connect
+        client.on_message = lambda _c, _d, message: self._heard.add(bytes(message.payload))
+        client.on_publish = lambda _c, _d, mid, why, _p: self._acknowledged.update({mid: why})
+        client.on_subscribe = lambda _c, _d, mid, why, _p: self._granted.update({mid: why})
+        self._client = client
+        broker.connect(client, mqtt)
+        self._pump(lambda: self._reason is not None)
+
+    def _on_connect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _more: Any) -> None:
+        self._reason = reason
+
+    def _publish(self, topic: str, payload: bytes = b"attune mqtt-test") -> str:
+        mid = self._client.publish(topic, payload, qos=1).mid
+        if not self._pump(lambda: mid in self._acknowledged):
+            raise StepError(f"the broker does not acknowledge what is written to {topic}")
+        reason = self._acknowledged[mid]
+        if reason.is_failure:
+            raise StepError(f"{self._forbidden('writing', topic)} ({reason})")
+        return f"{topic} may be written"
+
+    def _forbidden(self, what: str, topic: str) -> str:
+        user = self._settings.mqtt.username or "anonymous users"
+        beside_discovery = self._topics.discovery.removesuffix("config")
+        mine = bool(beside_discovery) and topic.startswith(beside_discovery)
+        allowed = f"{beside_discovery if mine else self._topics.base + '/'}#"
+        return (
+            f"the broker's access list forbids {what} {topic}: it must allow {user} to read and"
+            f" write {allowed}"
+        )
+
+    def _pump(self, done: Callable[[], bool]) -> bool:
+        """Let the network run until ``done``, at most for a while; return what it came to."""
+        end = time.monotonic() + ANSWER_TIMEOUT_S
+        while not done() and time.monotonic() < end:
+            if self._client.loop(0.05):
+                break
+        return done()

@@ -9,10 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from device.config import Settings
-from device.interfaces.entities import OFF, ON, Entity, entities
-
-NUMERIC_PLATFORMS = ("sensor", "number")
+from device.config import KioskSettings, Settings
+from device.interfaces.entities import OFF, ON, TABLE, Entity, entities
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +20,19 @@ class Topics:
     base: str
     discovery: str
     """Where the device's discovery payload goes; empty without Home Assistant."""
+    media_player: str
+    """Where the custom component mqtt_media_player looks; empty when it is not asked for."""
     birth: str
     """Where Home Assistant says that it has started; empty without."""
 
     @property
     def availability(self) -> str:
         return f"{self.base}/available"
+
+    @property
+    def instance(self) -> str:
+        """The mark of the kiosk that goes by this id."""
+        return f"{self.base}/instance"
 
     @property
     def all_commands(self) -> str:
@@ -45,10 +50,12 @@ class Topics:
 
 def topics(settings: Settings) -> Topics:
     """Return the topics for the configured prefix and identity."""
-    prefix = settings.mqtt.discovery_prefix
+    prefix, kiosk_id = settings.mqtt.discovery_prefix, settings.kiosk.id
+    wants_player = prefix and settings.mqtt.media_player
     return Topics(
-        base=f"{settings.mqtt.base_topic}/{settings.kiosk.id}",
-        discovery=f"{prefix}/device/{settings.kiosk.id}/config" if prefix else "",
+        base=f"{settings.mqtt.base_topic}/{kiosk_id}",
+        discovery=f"{prefix}/device/{kiosk_id}/config" if prefix else "",
+        media_player=f"{prefix}/media_player/{kiosk_id}/config" if wants_player else "",
         birth=f"{prefix}/status" if prefix else "",
     )
 
@@ -56,21 +63,32 @@ def topics(settings: Settings) -> Topics:
 def discovery_payload(settings: Settings) -> dict[str, object]:
     """Return the device's discovery payload."""
     kiosk, names = settings.kiosk, topics(settings)
+    shown = entities(settings.mqtt)
     return {
         "dev": {
             "ids": [kiosk.id],
-            "name": kiosk.name,
+            "name": device_name(kiosk),
             "mf": "Attune",
             "mdl": "Mood-music kiosk",
-            "sw": _version(),
+            "sw": own_version(),
         },
-        "o": {"name": "attune", "sw": _version()},
+        "o": {"name": "attune", "sw": own_version()},
         "avty_t": names.availability,
         "qos": 1,
+        # One that is merely left out would stay; with nothing but its platform it goes.
         "cmps": {
-            entity.key: _component(entity, kiosk.id, names) for entity in entities(settings.mqtt)
+            entity.key: (
+                _component(entity, kiosk.id, names) if entity in shown else {"p": entity.platform}
+            )
+            for entity in TABLE
         },
     }
+
+
+def device_name(kiosk: KioskSettings) -> str:
+    """Return the kiosk's name; two that were never named are told apart by their identity."""
+    unnamed = kiosk.name == KioskSettings().name and kiosk.id != KioskSettings().id
+    return f"{kiosk.name} {kiosk.id}" if unnamed else kiosk.name
 
 
 def _component(entity: Entity, kiosk_id: str, names: Topics) -> dict[str, object]:
@@ -86,7 +104,7 @@ def _component(entity: Entity, kiosk_id: str, names: Topics) -> dict[str, object
     }
     if entity.value is not None:
         component["stat_t"] = names.state(entity)
-        if entity.platform in NUMERIC_PLATFORMS and entity.options.get("device_class") != "enum":
+        if entity.platform == "number" or "state_class" in entity.options:
             # Numbers travel as JSON, so that null can say "no reading".
             component["val_tpl"] = "{{ value_json if value_json is defined else value }}"
     if entity.attributes is not None:
@@ -98,7 +116,8 @@ def _component(entity: Entity, kiosk_id: str, names: Topics) -> dict[str, object
     return component
 
 
-def _version() -> str:
+def own_version() -> str:
+    """Return the installed version of the kiosk's software."""
     try:
         return version("attune-kiosk")
     except PackageNotFoundError:

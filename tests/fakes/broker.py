@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -13,6 +15,9 @@ from typing import Any, Self
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
+
+PASSWORD = "täglich Brot"
+"""With a blank and an umlaut: passwords are UTF-8 and not trimmed."""
 
 
 def free_port() -> int:
@@ -25,10 +30,11 @@ def free_port() -> int:
 class Broker:
     """mosquitto with the given lines of configuration; start, stop and start again."""
 
-    def __init__(self, folder: Path, *lines: str, listener: str = "") -> None:
-        self.port = free_port()
+    def __init__(self, folder: Path, *lines: str, port: int = 0) -> None:
+        self.port = port or free_port()
         self._config = folder / f"mosquitto-{self.port}.conf"
-        config = [f"listener {self.port} 127.0.0.1", *listener.splitlines(), *lines]
+        # mosquitto leaves root for its own user, who may not enter pytest's folders.
+        config = ["user root", f"listener {self.port} 127.0.0.1", *lines]
         self._config.write_text("\n".join(config) + "\n")
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -49,6 +55,16 @@ class Broker:
             else:
                 return
         raise AssertionError("mosquitto did not start")
+
+    def freeze(self) -> None:
+        """Let it accept and answer nothing, as a machine that swaps to death does."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """End :meth:`freeze`."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         """End mosquitto as a power cut would."""
@@ -73,16 +89,28 @@ class Broker:
 class Listener:
     """A client that subscribes to everything and remembers it."""
 
-    def __init__(self, port: int, topic: str = "#") -> None:
+    def __init__(
+        self,
+        port: int,
+        topic: str = "#",
+        user: str = "",
+        password: str = PASSWORD,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.messages: list[tuple[str, str, bool]] = []
         """(topic, payload, retained) in the order of arrival."""
         self._changed = threading.Condition()
         self._client = paho.Client(CallbackAPIVersion.VERSION2)
+        self._client.max_inflight_messages_set(1000)
+        if user:
+            self._client.username_pw_set(user, password)
+        if tls is not None:
+            self._client.tls_set_context(tls)
         self._client.on_message = self._keep
         ready = threading.Event()
         self._client.on_subscribe = lambda *_: ready.set()
         self._client.on_connect = lambda client, *_: client.subscribe(topic, qos=1)
-        self._client.connect("127.0.0.1", port)
+        self._client.connect("localhost" if tls else "127.0.0.1", port)
         self._client.loop_start()
         assert ready.wait(5)
 
@@ -96,6 +124,12 @@ class Listener:
     def publish(self, topic: str, payload: str | bytes, retain: bool = False) -> None:
         """Publish and wait until the broker has it."""
         self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(5)
+
+    def flood(self, topic: str, payloads: list[str]) -> None:
+        """Publish all as fast as it goes and wait until the broker has them."""
+        sent = [self._client.publish(topic, payload, qos=1) for payload in payloads]
+        for message in sent:
+            message.wait_for_publish(20)
 
     def wait_for(self, topic: str, payload: str | None = None, timeout_s: float = 8.0) -> str:
         """Return the payload of the newest message on ``topic`` (equal to ``payload``)."""
@@ -112,6 +146,10 @@ class Listener:
         assert result is not None, f"nothing like {payload!r} on {topic}: {self.messages[-30:]}"
         return result
 
+    def last(self, topic: str) -> str:
+        """Return the newest payload on ``topic``."""
+        return next(text for seen, text, _ in reversed(self.messages) if seen == topic)
+
     def forget(self) -> None:
         """Drop what was heard so far."""
         with self._changed:
@@ -120,3 +158,69 @@ class Listener:
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+
+
+def password_file(folder: Path, *users: str) -> Path:
+    """Make mosquitto's file of ``users``, all with :data:`PASSWORD`, by its own program."""
+    path = folder / "users"
+    path.touch(mode=0o600)
+    for user in users:
+        subprocess.run(
+            ["mosquitto_passwd", "-b", str(path), user, PASSWORD], check=True, capture_output=True
+        )
+    return path
+
+
+class Certificates:
+    """An authority of the house with a broker's and a kiosk's certificate, and a stranger's."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.ca = self._authority("ca", "The house")
+        self.stranger_ca = self._authority("stranger", "A stranger")
+        self.broker = self._signed("broker", "ca", "subjectAltName=DNS:localhost")
+        self.other_name = self._signed("elsewhere", "ca", "subjectAltName=DNS:elsewhere.lan")
+        self.expired = self._signed("expired", "ca", "subjectAltName=DNS:localhost", days=-1)
+        self.kiosk = self._signed("kiosk", "ca", "extendedKeyUsage=clientAuth")
+        self.stranger = self._signed("guest", "stranger", "extendedKeyUsage=clientAuth")
+
+    def key(self, certificate: Path) -> Path:
+        """Return the key of a certificate."""
+        return certificate.with_suffix(".key")
+
+    def listener(self, certificate: Path, *more: str) -> tuple[str, ...]:
+        """Return mosquitto's lines for a TLS listener with ``certificate``."""
+        return (
+            f"cafile {self.ca}",
+            f"certfile {certificate}",
+            f"keyfile {self.key(certificate)}",
+            *more,
+        )
+
+    def _authority(self, name: str, title: str) -> Path:
+        path = self._folder / f"{name}.crt"
+        self._openssl(
+            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+            "-days", "2", "-subj", f"/CN={title}", "-keyout", str(self.key(path)),
+            "-out", str(path), "-addext", "keyUsage=keyCertSign",
+        )  # fmt: skip
+        return path
+
+    def _signed(self, name: str, authority: str, extension: str, days: int = 2) -> Path:
+        path = self._folder / f"{name}.crt"
+        request, extensions = path.with_suffix(".csr"), path.with_suffix(".ext")
+        extensions.write_text(extension + "\n")
+        self._openssl(
+            "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+            "-subj", f"/CN={name}", "-keyout", str(self.key(path)), "-out", str(request),
+        )  # fmt: skip
+        signer = self._folder / f"{authority}.crt"
+        self._openssl(
+            "x509", "-req", "-in", str(request), "-CA", str(signer), "-CAkey",
+            str(self.key(signer)), "-CAcreateserial", "-days", str(days),
+            "-extfile", str(extensions), "-out", str(path),
+        )  # fmt: skip
+        return path
+
+    def _openssl(self, *arguments: str) -> None:
+        subprocess.run(["openssl", *arguments], check=True, capture_output=True)
