@@ -9,7 +9,7 @@ FACE   := models_tflite/downloads/face_detection_full_range_sparse.tflite
 
 APT_RUN  := g++ libportaudio2 libegl1 libgles2 libgl1 libglib2.0-0 fonts-noto-cjk
 APT_TEST := mosquitto mosquitto-clients libasound2-plugins pulseaudio pulseaudio-utils \
-            gcc-avr avr-libc libsimavr-dev strace systemd
+            gcc-avr avr-libc libsimavr-dev libelf-dev strace systemd
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo test test-slow check lint types bench bench-% lock clean train-fer
