@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -216,6 +217,34 @@ def busy_workers() -> Iterator[None]:
         raise RuntimeError(f"a worker was not at work: {ill}")
 
 
+STANDSTILL = """
+import time
+longest = 0.0
+print("watching", flush=True)
+try:
+    while True:
+        before = time.monotonic()
+        time.sleep(0.01)
+        longest = max(longest, time.monotonic() - before - 0.01)
+except KeyboardInterrupt:
+    print(longest)
+"""
+
+
+@contextlib.contextmanager
+def standstills(rows: list[Row], what: str) -> Iterator[None]:
+    """Add how long a process that only sleeps was not let run: the machine's own share."""
+    with subprocess.Popen(
+        [sys.executable, "-S", "-c", STANDSTILL], stdout=subprocess.PIPE, text=True
+    ) as watcher:
+        assert watcher.stdout is not None
+        watcher.stdout.readline()
+        yield
+        watcher.send_signal(signal.SIGINT)
+        longest_s = float(watcher.stdout.readline())
+    rows.append(Row(f"{what} longest standstill of an idle process, s", f"{longest_s:.2f}"))
+
+
 def in_the_process(
     music: list[Path], seconds: float, spinners: int, pulse: PulseServer, folder: Path,
     keep: Path | None,
@@ -224,8 +253,10 @@ def in_the_process(
     recording = keep or folder / "recorded.wav"
     recorder = pulse.record(recording)
     player = Playing(music)
+    what = f"(b) process, {spinners} spinning, all workers, {seconds:.0f} s:"
+    rows: list[Row] = []
     began_cpu = os.times()
-    with busy_workers():
+    with standstills(rows, what), busy_workers():
         quiet = spin(spinners, held=True)
         player.play(seconds)
         quiet()
@@ -233,8 +264,8 @@ def in_the_process(
     recorder.terminate()
     recorder.wait()
     holes, loudest_s = find_holes(recording)
-    what = f"(b) process, {spinners} spinning, all workers, {seconds:.0f} s:"
     return [
+        *rows,
         Row(f"{what} underruns of the device", str(player.worker.underruns)),
         Row(f"{what} tracks begun", str(player.begun)),
         Row(f"{what} music in the recording, s", f"{loudest_s:.1f}"),

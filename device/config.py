@@ -161,6 +161,11 @@ class PlaybackSettings(Section):
     target_lufs: Annotated[float, Field(ge=-40, le=-5)] = -16.0
     true_peak_limit_dbtp: Annotated[float, Field(ge=-12, le=0)] = -1.0
     duck_db: Annotated[float, Field(ge=-60, le=0)] = -18.0
+    microphone: str = ""
+    """Lowers the music while somebody speaks: ``auto`` or the stable name of a microphone.
+    Empty: no microphone is opened. Only its level is looked at; nothing is kept."""
+    microphone_threshold_dbfs: Annotated[float, Field(ge=-80, le=-10)] = -45.0
+    """Quieter speech does not lower the music."""
 
 
 class MqttSettings(Section):

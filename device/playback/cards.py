@@ -97,15 +97,18 @@ def main() -> int:
     return 0
 
 
-def devices_of(sounddevice: Any) -> list[OutputDevice]:
-    apis = sounddevice.query_hostapis()
-    default = sounddevice.default.device[1]
+def devices_of(sounddevice: Any, capture: bool = False) -> list[OutputDevice]:
+    """Return the outputs (or with ``capture`` the microphones) that are there, default first."""
+    way, position = ("input", 0) if capture else ("output", 1)
+    default = sounddevice.default.device[position]
     if default < 0:
-        default = next((api["default_output_device"] for api in apis), -1)
+        apis = sounddevice.query_hostapis()
+        default = next((api[f"default_{way}_device"] for api in apis), -1)
     found = []
     for index, facts in enumerate(sounddevice.query_devices()):
         name, description = stable_name(str(facts["name"]))
-        if facts["max_output_channels"] < 1 or not name:
+        channels = int(facts[f"max_{way}_channels"])
+        if channels < 1 or not name:
             continue
         found.append(
             OutputDevice(
@@ -113,11 +116,28 @@ def devices_of(sounddevice: Any) -> list[OutputDevice]:
                 description=description,
                 index=index,
                 rate_hz=round(facts["default_samplerate"] or USUAL_RATE_HZ),
-                channels=int(facts["max_output_channels"]),
+                channels=channels,
                 is_default=index == default,
             )
         )
     return sorted(found, key=lambda device: not device.is_default)
+
+
+def find(devices: list[OutputDevice], name: str, what: str, then: str) -> OutputDevice:
+    """Return the device of a name, or for ``auto`` the default, else the first.
+
+    Raises:
+        OutputError: it is not there; ``what`` names the kind, ``then`` says what follows.
+    """
+    for device in devices:
+        if name == device.name or (name == "auto" and device.is_default):
+            return device
+    if name == "auto":
+        if devices:
+            return devices[0]
+        raise OutputError(f"no {what}: plug one in; {then}")
+    there = ", ".join(device.name for device in devices) or "none"
+    raise OutputError(f"{what} {name} is not there: plug it in (there now: {there})")
 
 
 def stable_name(portaudio_name: str, proc: Path = Path("/proc/asound")) -> tuple[str, str]:

@@ -84,6 +84,7 @@ class Engine:
         self._try_at = 0.0
         self._was_open = False
         self._underruns = 0
+        self._wrote_at = 0.0
 
     def run(self) -> None:
         """Work until the parent closes the pipe."""
@@ -134,10 +135,17 @@ class Engine:
         self._was_open = True
 
     def _play_block(self, output: Output) -> None:
+        began = time.monotonic()
         block = self._deck.render()
+        mixed = time.monotonic()
         try:
             if not output.write(block):
                 self._underruns += 1
+                log.warning(
+                    "%s ran dry: %.2f s between two writes, of which mixing took %.2f s",
+                    output.name, mixed - self._wrote_at, mixed - began,
+                )  # fmt: skip
+            self._wrote_at = time.monotonic()
         except OutputError as error:
             self._lose(output, str(error))
         except OSError as error:

@@ -20,6 +20,7 @@ from device.playback.cards import (
     OutputDevice,
     OutputError,
     devices_of,
+    find,
     fresh_portaudio,
     list_outputs,
     quiet,
@@ -78,19 +79,8 @@ def open_output(
             raise OutputError(f"{name} cannot be written: {error.strerror}") from error
     with quiet():
         sounddevice = fresh_portaudio()
-        return _CardOutput(sounddevice, _find(devices_of(sounddevice), name), clock)
-
-
-def _find(devices: list[OutputDevice], name: str) -> OutputDevice:
-    for device in devices:
-        if name == device.name or (name == "auto" and device.is_default):
-            return device
-    if name == "auto":
-        if devices:
-            return devices[0]
-        raise OutputError("no sound card: plug one in; music starts when it appears")
-    there = ", ".join(device.name for device in devices) or "none"
-    raise OutputError(f"sound card {name} is not there: plug it in (there now: {there})")
+        device = find(devices_of(sounddevice), name, "sound card", "music starts when it appears")
+        return _CardOutput(sounddevice, device, clock)
 
 
 class _CardOutput:
