@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models_tflite.native_log import without_chatter
+
 _ENGINES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
 _MAGIC = b"TFL3"  # FlatBuffer file identifier of the TFLite schema, at bytes 4..8
 _DTYPES = (np.int8, np.uint8, np.float32)
@@ -48,11 +50,12 @@ class TfliteModel:
         `sha256` is the expected hex digest; None skips that check.
         """
         path = Path(path)
-        content = _read(path, sha256)
+        content = read_model(path, sha256)
         engine = _engine()
         try:
-            interpreter = engine.Interpreter(model_content=content, num_threads=num_threads)
-            interpreter.allocate_tensors()
+            with without_chatter():
+                interpreter = engine.Interpreter(model_content=content, num_threads=num_threads)
+                interpreter.allocate_tensors()
             inputs = interpreter.get_input_details()
             outputs = interpreter.get_output_details()
         except (ValueError, RuntimeError, SystemError) as error:
@@ -120,7 +123,8 @@ def _engine() -> Any:
     raise ModelError(f"no LiteRT interpreter found ({' or '.join(_ENGINES)}): run `make setup`")
 
 
-def _read(path: Path, sha256: str | None) -> bytes:
+def read_model(path: Path, sha256: str | None) -> bytes:
+    """Return a .tflite file's bytes; raises ModelError where it is missing, damaged or no model."""
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 import models_tflite
 from device.config import FaceSettings
 from device.readings import Box, frozen
-from models_tflite.runtime import ModelError, TfliteModel
+from models_tflite.native_log import without_chatter
+from models_tflite.runtime import ModelError, TfliteModel, read_model
 
 MODEL = (
     Path(models_tflite.__file__).parent / "downloads" / "face_detection_full_range_sparse.tflite"
@@ -42,18 +43,26 @@ class Detection:
 
 
 class FaceDetector(Protocol):
-    """Finds faces in a picture; belongs to the thread that made it."""
+    """Finds faces in a picture uint8 (height, width, 3) BGR; belongs to the thread that made it.
+
+    Whoever makes one closes it: MediaPipe's, left to the garbage collector, can wait for ever.
+    """
 
     def detect(self, picture: NDArray[np.uint8]) -> list[Detection]: ...
+
+    def close(self) -> None: ...
 
 
 def make_detector(settings: FaceSettings, model: Path = MODEL) -> FaceDetector:
     """Return the configured detector; raises ModelError when the model is missing or damaged."""
     if not model.is_file():
         raise ModelError(f"{model}: the face detection model is missing; run `make setup`")
+    # Imported here: it knows this module's types.
+    from device.sensing.face.closer import CloserLook
+
     if settings.detector == "mediapipe":
-        return MediaPipeDetector(settings.min_score, model)
-    return LiteRtDetector(settings.min_score, model)
+        return CloserLook(MediaPipeDetector(settings.min_score, model))
+    return CloserLook(LiteRtDetector(settings.min_score, model))
 
 
 class LiteRtDetector:
@@ -85,6 +94,9 @@ class LiteRtDetector:
                        (marks * SIDE_PX - offset) / scale, score)
             for box, marks, score in _suppressed(corners, points, scores)
         ]  # fmt: skip
+
+    def close(self) -> None:
+        """Nothing to give back."""
 
 
 def _letterbox(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], float, int, int]:
@@ -121,7 +133,7 @@ def _suppressed(
     faces = []
     while len(order):
         best = order[0]
-        same = order[_overlap(corners[best], corners[order]) > OVERLAP]
+        same = order[_overlaps(corners[best], corners[order]) > OVERLAP]
         weights = scores[same] / scores[same].sum()
         faces.append(
             (
@@ -134,14 +146,14 @@ def _suppressed(
     return faces
 
 
-def _overlap(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+def _overlaps(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the intersection over union of one box with each other; itself counts as 1."""
     low = np.maximum(box[:2], others[:, :2])
     high = np.minimum(box[2:], others[:, 2:])
     shared = np.clip(high - low, 0, None).prod(axis=1)
     areas = (others[:, 2:] - others[:, :2]).prod(axis=1) + (box[2:] - box[:2]).prod() - shared
-    overlap: NDArray[np.float32] = np.where(areas > 0, shared / np.maximum(areas, 1e-12), 1.0)
-    return overlap
+    found: NDArray[np.float32] = np.where(areas > 0, shared / np.maximum(areas, 1e-12), 1.0)
+    return found
 
 
 def _detection(
@@ -161,15 +173,18 @@ class MediaPipeDetector:
         from mediapipe.tasks.python import vision
         from mediapipe.tasks.python.core.base_options import BaseOptions
 
+        read_model(model, MODEL_SHA256)
         self._mp: Any = mp
+        options = vision.FaceDetectorOptions(
+            base_options=BaseOptions(model_asset_path=str(model)),
+            min_detection_confidence=min_score,
+            min_suppression_threshold=OVERLAP,
+        )
         try:
-            self._detector = vision.FaceDetector.create_from_options(
-                vision.FaceDetectorOptions(
-                    base_options=BaseOptions(model_asset_path=str(model)),
-                    min_detection_confidence=min_score,
-                    min_suppression_threshold=OVERLAP,
-                )
-            )
+            with without_chatter():
+                self._detector = vision.FaceDetector.create_from_options(options)
+                # The first picture makes it speak once more.
+                self.detect(np.zeros((SIDE_PX, SIDE_PX, 3), np.uint8))
         except (RuntimeError, ValueError, OSError) as error:
             raise ModelError(
                 f"{model}: MediaPipe cannot load the face detection model: {error};"
@@ -190,3 +205,16 @@ class MediaPipeDetector:
             box = Box(area.origin_x, area.origin_y, area.width, area.height)
             found.append(Detection(box, frozen(points), float(face.categories[0].score)))
         return sorted(found, key=lambda face: -face.score)
+
+    def close(self) -> None:
+        """End MediaPipe's own thread."""
+        self._detector.close()
+
+
+def overlap(a: Box, b: Box) -> float:
+    """Return the intersection over union 0..1 of two boxes."""
+    width = min(a.x_px + a.width_px, b.x_px + b.width_px) - max(a.x_px, b.x_px)
+    height = min(a.y_px + a.height_px, b.y_px + b.height_px) - max(a.y_px, b.y_px)
+    shared = max(0.0, width) * max(0.0, height)
+    union = a.area_px + b.area_px - shared
+    return shared / union if union > 0 else 0.0

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from device.config import FaceSettings
 from device.readings import Box, FaceReading, FacesInView, Frame, frozen
 from device.sensing.face.crop import grey_crop, quality
-from device.sensing.face.detector import Detection, FaceDetector
+from device.sensing.face.detector import Detection, FaceDetector, overlap
 from models_tflite.expression import ExpressionNet, softmax
 from models_tflite.labels import EXPRESSIONS
 
@@ -143,13 +143,5 @@ class FaceReader:
 
     def _recognise(self, box: Box) -> _Person | None:
         """Return who is followed at this place (by place alone: nobody is identified)."""
-        best = max(self._people, key=lambda person: _overlap(person.box, box), default=None)
-        return best if best and _overlap(best.box, box) >= SAME_FACE_OVERLAP else None
-
-
-def _overlap(a: Box, b: Box) -> float:
-    width = min(a.x_px + a.width_px, b.x_px + b.width_px) - max(a.x_px, b.x_px)
-    height = min(a.y_px + a.height_px, b.y_px + b.height_px) - max(a.y_px, b.y_px)
-    shared = max(0.0, width) * max(0.0, height)
-    union = a.area_px + b.area_px - shared
-    return shared / union if union > 0 else 0.0
+        best = max(self._people, key=lambda person: overlap(person.box, box), default=None)
+        return best if best and overlap(best.box, box) >= SAME_FACE_OVERLAP else None

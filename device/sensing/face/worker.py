@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 
 from device.channels import LatestSlot
 from device.config import FaceSettings
@@ -40,7 +41,10 @@ class FaceWorker:
 
     def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
         """Read until stopped; raises ModelError when a model cannot be used."""
-        reader = FaceReader(self._settings, make_detector(self._settings))
+        with closing(make_detector(self._settings)) as detector:
+            self._read(FaceReader(self._settings, detector), stop, beat)
+
+    def _read(self, reader: FaceReader, stop: threading.Event, beat: Callable[[], None]) -> None:
         version = 0
         while not stop.is_set():
             beat()

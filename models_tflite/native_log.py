@@ -1,0 +1,46 @@
+"""Keeps the chatter of native libraries off the terminal, and only the chatter.
+
+LiteRT and MediaPipe write to file descriptor 2 past Python; their own level variables do not
+silence it. While the wrapped code runs, that descriptor goes to a temporary file; whatever is
+no known chatter is written out afterwards, so neither their errors nor a line that another
+thread logged meanwhile is lost.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_CHATTER = re.compile(
+    rb"""INFO:\ (?:Created\ TensorFlow|\[[a-z_]+\.cc:)   # LiteRT tells what it does
+       |WARNING:\ (?:\[model_load\.cc:\d+\]\ Sparsity    # once per sparse tensor of the face model
+                    |Logging\ before\ InitGoogle|All\ log\ messages\ before\ absl)
+       |[IW]\d{4}\ [\d:. ]+\ +\d+\ (?:inference_runner_litert|inference_feedback_manager
+                    |face_detector_graph|gl_context)[a-z_]*\.cc:""",
+    re.VERBOSE,
+)
+_lock = threading.RLock()
+
+
+@contextmanager
+def without_chatter() -> Iterator[None]:
+    """Run the block with the chatter of native libraries left out of standard error."""
+    with _lock, tempfile.TemporaryFile() as caught:
+        sys.stderr.flush()
+        terminal = os.dup(2)
+        os.dup2(caught.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            caught.seek(0)
+            kept = b"".join(line for line in caught if not _CHATTER.match(line))
+            if kept:
+                os.write(terminal, kept)
+            os.close(terminal)
