@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from device.sensing.pulse.beats import Beats, find_beats, no_beats
 from device.sensing.pulse.hrv import Hrv, measure
 from device.sensing.pulse.intervals import Intervals, intervals_of
+from device.sensing.pulse.order import median, quantile
 from device.sensing.pulse.waveform import Waveform, band_pass
 
 MIN_WINDOW_S = 15.0
@@ -88,7 +89,7 @@ def analyse(
 def _quality(beats: Beats, intervals: Intervals, duration_s: float) -> float:
     if len(beats) < 3:
         return 0.0
-    usual_match = float(np.median(beats.match))
+    usual_match = median(beats.match)
     covered_s = float(intervals.rr_s[intervals.valid].sum())
     coverage = min(1.0, covered_s / max(1.0, duration_s - 2 * EDGE_S))
     low, high = MATCH_RANGE
@@ -102,5 +103,5 @@ def _why_not(
         return FINGER if duration_s > 4 else MORE
     if quality < min_quality:
         # Movement leaves some beats as they were, a cold finger none.
-        return WARM if np.percentile(beats.match, 75) < WEAK_MATCH else STILL
+        return WARM if quantile(beats.match, 0.75) < WEAK_MATCH else STILL
     return MORE if duration_s < min_window_s else ""

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from device.sensing.pulse.waveform import STEP, Wave, Waveform
+from device.sensing.pulse.order import median
+from device.sensing.pulse.waveform import STEP, Wave, Waveform, fast_length
 
 PEAK_S, BEAT_S = 0.111, 0.667
 """Windows of the two moving averages (Elgendi et al. 2013, table 3: a systole, a beat)."""
@@ -76,7 +77,7 @@ def find_beats(wave: Waveform) -> Beats:
     peaks = _blocks_of_interest(coarse, rate_hz)
     if len(peaks) < 3:
         return no_beats()
-    period_s = rhythm(coarse, rate_hz, float(np.median(np.diff(peaks))) / rate_hz).period_s
+    period_s = rhythm(coarse, rate_hz, median(np.diff(peaks)) / rate_hz).period_s
     if period_s is None:
         return no_beats()
     peaks = _highest_within(peaks, coarse, 0.5 * period_s * rate_hz)
@@ -117,7 +118,7 @@ def rhythm(coarse: Wave, rate_hz: float, systoles_s: float | None = None) -> Rhy
 
     ``systoles_s``, where known, is the usual time between what looks like systoles: a witness.
     """
-    spectrum = np.fft.rfft(coarse, 2 * len(coarse))
+    spectrum = np.fft.rfft(coarse, fast_length(2 * len(coarse)))
     power = np.fft.irfft(spectrum.real**2 + spectrum.imag**2)
     first, last = int(PERIOD_S[0] * rate_hz), min(int(PERIOD_S[1] * rate_hz), len(coarse) // 2)
     if last - first < 3 or power[0] <= 0:
@@ -167,7 +168,13 @@ def _blocks_of_interest(coarse: Wave, rate_hz: float) -> NDArray[np.int64]:
     edges = np.flatnonzero(np.diff(stands_out.astype(np.int8), prepend=0, append=0))
     blocks = edges.reshape(-1, 2)
     blocks = blocks[blocks[:, 1] - blocks[:, 0] >= peak_width - 1]
-    return np.array([a + int(coarse[a:b].argmax()) for a, b in blocks.tolist()], np.int64)
+    if not len(blocks):
+        return np.zeros(0, np.int64)
+    # All blocks at once: each one's highest sample, in a rectangle as wide as the widest.
+    width = int((blocks[:, 1] - blocks[:, 0]).max())
+    at = blocks[:, :1] + np.arange(width)
+    heights = np.where(at < blocks[:, 1:], coarse[np.minimum(at, len(coarse) - 1)], -np.inf)
+    return np.asarray(blocks[:, 0] + heights.argmax(axis=1), np.int64)
 
 
 def _highest_within(peaks: NDArray[np.int64], coarse: Wave, reach: float) -> NDArray[np.int64]:
@@ -199,7 +206,7 @@ def _fit(wave: Waveform, peaks: NDArray[np.int64], period_s: float) -> Beats:
         slopes = (fine[at[:, None] + steps + 1] - fine[at[:, None] + steps - 1]) * (rate_hz / 2)
         mean, slope = _mean_beat(parts, slopes, trusted)
         basis = np.stack((mean, slope, np.ones(len(steps)), steps / rate_hz), axis=1)
-        solve = np.linalg.pinv(basis)
+        solve = _least_squares(basis)
         terms = parts @ solve.T
         scale = terms[:, 0]
         safe = np.where(np.abs(scale) > 1e-6, scale, 1e-6)
@@ -214,6 +221,14 @@ def _fit(wave: Waveform, peaks: NDArray[np.int64], period_s: float) -> Beats:
     settled = np.abs(shift_s) < 2 / rate_hz
     good = trusted & settled & _like_the_others(match, error_s, trusted)
     return Beats(at / rate_hz + shift_s, error_s, match, good)
+
+
+def _least_squares(basis: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the (4, n) matrix that turns n samples into the weights of the basis (n, 4)."""
+    lengths = np.sqrt(np.einsum("ij,ij->j", basis, basis))
+    even = basis / np.where(lengths > 0, lengths, 1.0)
+    products = even.T @ even + 1e-9 * np.eye(basis.shape[1])
+    return np.asarray(np.linalg.solve(products, even.T) / lengths[:, None])
 
 
 def _steps(part_s: tuple[float, float], period_s: float, coarse_hz: float) -> NDArray[np.int64]:
@@ -237,8 +252,8 @@ def _like_the_others(
     match: NDArray[np.float64], error_s: NDArray[np.float64], trusted: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Return which beats are no worse than is usual in this recording."""
-    usual_match = float(np.median(match[trusted]))
-    usual_error_s = float(np.median(error_s[trusted]))
+    usual_match = median(match[trusted])
+    usual_error_s = median(error_s[trusted])
     least = max(MIN_MATCH, min(SURE_MATCH, 1 - OUTLIER * (1 - usual_match)))
     most_s = max(SURE_JITTER_S, OUTLIER * usual_error_s)
     return (match > least) & (error_s < most_s)
@@ -249,8 +264,8 @@ def _mean_beat(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the mean beat and its derivative; an outlier more or less does not move it."""
     chosen = parts[trusted]
-    height = np.ptp(chosen, axis=1)
-    middle = np.median(height)
+    height = chosen.max(axis=1) - chosen.min(axis=1)
+    middle = median(height)
     like_most = (height > 0.5 * middle) & (height < 2 * middle)
     if like_most.sum() < 3:
         like_most[:] = True

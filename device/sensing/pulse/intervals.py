@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.sensing.pulse.beats import Beats
+from device.sensing.pulse.order import median, quantile
 
 RR_S = (0.3, 2.0)
 """200 to 30 beats a minute."""
@@ -83,7 +84,7 @@ def _near_the_valid(rr_s: NDArray[np.float64], valid: NDArray[np.bool_]) -> NDAr
     """Return the valid intervals and those like them that stand among them."""
     if not valid.any():
         return valid
-    like = np.abs(rr_s / np.median(rr_s[valid]) - 1) < NEAR
+    like = np.abs(rr_s / median(rr_s[valid]) - 1) < NEAR
     around = np.convolve(valid, (1, 1, 0, 1, 1))[2:-2] >= 2
     return np.asarray(like & (valid | around), np.bool_)
 
@@ -123,7 +124,7 @@ def artefacts(rr_s: NDArray[np.float64]) -> NDArray[np.bool_]:
 def _threshold(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the threshold around each value from the spread of its neighbourhood."""
     if len(values) <= WIDTH:
-        low, high = np.percentile(values, (25, 75))
+        low, high = quantile(values, 0.25), quantile(values, 0.75)
         return np.full(len(values), max(SPREAD * (high - low) / 2, LEAST_THRESHOLD_S))
     around = np.lib.stride_tricks.sliding_window_view(values, WIDTH)
     low, high = np.percentile(around, (25, 75), axis=1)
@@ -141,4 +142,4 @@ def _running_median(values: NDArray[np.float64]) -> NDArray[np.float64]:
         else (np.pad(values, half, mode="edge"))
     )
     around = np.lib.stride_tricks.sliding_window_view(padded, MEDIAN_WIDTH)
-    return np.asarray(np.median(around, axis=1), np.float64)
+    return np.asarray(np.sort(around, axis=1)[:, half], np.float64)

@@ -9,6 +9,7 @@ from device.config import PulseSettings
 from device.readings import PpgBlock, PulseReading, frozen
 from device.sensing.pulse.analysis import FINGER, STILL, PulseAnalysis, analyse
 from device.sensing.pulse.beats import even_power, rhythm
+from device.sensing.pulse.order import quantile
 from device.sensing.pulse.waveform import MAX_RATE_HZ, MIN_RATE_HZ, band_pass
 from device.sensing.stress import StressGauge
 
@@ -108,6 +109,7 @@ class PulseStream:
             recent_bpm = _recent_rate(found)
             if recent_bpm is not None:
                 stress = self._gauge.read(recent_bpm, found.quality)
+        wave, wave_rate_hz = _wave(self._samples, self._rate_hz)
         return PulseReading(
             measured_at=now,
             finger_on=True,
@@ -128,8 +130,8 @@ class PulseStream:
             hf_ms2=hrv.hf_ms2,
             stress=stress.value if stress else None,
             stress_confidence=stress.confidence if stress else 0.0,
-            wave=_wave(self._samples, self._rate_hz),
-            wave_rate_hz=WAVE_RATE_HZ,
+            wave=wave,
+            wave_rate_hz=wave_rate_hz,
         )
 
     @property
@@ -178,14 +180,12 @@ def _recent_rate(found: PulseAnalysis) -> float | None:
     return 60 / float(intervals.rr_s[recent].mean()) if recent.sum() >= 5 else None
 
 
-def _wave(samples: NDArray[np.float32], rate_hz: float) -> NDArray[np.float32]:
-    """Return the last seconds of the band-passed wave, -1..1, for the screen."""
+def _wave(samples: NDArray[np.float32], rate_hz: float) -> tuple[NDArray[np.float32], float]:
+    """Return the last seconds of the band-passed wave, -1..1, for the screen, and its rate."""
     part = samples[-int((WAVE_S + WAVE_MARGIN_S) * rate_hz) :]
     if len(part) < 2 * rate_hz:
-        return frozen(np.zeros(0, np.float32))
-    wave = band_pass(part, rate_hz)
-    times_s = np.arange(len(wave.fine)) / wave.rate_hz
-    wanted_s = np.arange(max(0.0, times_s[-1] - WAVE_S), times_s[-1], 1 / WAVE_RATE_HZ)
-    shown = np.interp(wanted_s, times_s, wave.fine)
-    height = float(np.percentile(np.abs(shown), 98)) or 1.0
-    return frozen(np.clip(shown / height, -1, 1).astype(np.float32))
+        return frozen(np.zeros(0, np.float32)), WAVE_RATE_HZ
+    wave = band_pass(part, rate_hz, WAVE_RATE_HZ)
+    shown = wave.fine[-int(WAVE_S * wave.rate_hz) :]
+    height = quantile(np.abs(shown), 0.98) or 1.0
+    return frozen(np.clip(shown / height, -1, 1).astype(np.float32)), wave.rate_hz

@@ -49,8 +49,10 @@ class Waveform:
         return self.rate_hz / STEP
 
 
-def band_pass(samples: ArrayLike, rate_hz: float) -> Waveform:
+def band_pass(samples: ArrayLike, rate_hz: float, fine_rate_hz: float = FINE_RATE_HZ) -> Waveform:
     """Return the pulse wave of evenly sampled ``samples`` (n,) without shift in time.
+
+    At ``fine_rate_hz`` or a little more, at least 25 Hz.
 
     Raises ValueError for a rate outside 18..2000 Hz, values that are not finite, or less
     than a second of signal.
@@ -63,7 +65,7 @@ def band_pass(samples: ArrayLike, rate_hz: float) -> Waveform:
     if not np.isfinite(values).all():
         raise ValueError("the signal holds values that are not numbers")
     pad = min(round(PAD_S * rate_hz), len(values) - 1)
-    length = _fast_length(len(values) + 2 * pad)
+    length = fast_length(len(values) + 2 * pad)
     after = min(length - len(values) - pad, len(values) - 1)
     mirrored = np.concatenate(
         (
@@ -75,7 +77,7 @@ def band_pass(samples: ArrayLike, rate_hz: float) -> Waveform:
     total = len(mirrored)
     # What goes out at the end comes in at the beginning: without the line that would be a step.
     mirrored -= np.linspace(mirrored[0], mirrored[-1], total)
-    fine_total = _fast_length(int(np.ceil(total * FINE_RATE_HZ / rate_hz)))
+    fine_total = fast_length(int(np.ceil(total * fine_rate_hz / rate_hz)))
     fine_rate_hz = fine_total * rate_hz / total
     gain = _gain(total, rate_hz)
     spectrum = np.fft.rfft(mirrored)[: len(gain)] * gain
@@ -119,7 +121,7 @@ def _gain(total: int, rate_hz: float) -> Wave:
 
 
 @lru_cache(maxsize=64)
-def _fast_length(least: int) -> int:
+def fast_length(least: int) -> int:
     """Return the next length whose prime factors are 2, 3 and 5: quick to transform."""
     best = 1 << (least - 1).bit_length()
     fives = 1
