@@ -65,7 +65,7 @@ class Deck:
         self._next: Voice | None = None
         self._nears_end_told = False
         self._paused = False
-        self.ducked = False
+        self._ducked_for: set[str] = set()
         self._starved = 0
         self._events: list[Event] = []
         self._transport = DecibelRamp(0.0)
@@ -116,11 +116,21 @@ class Deck:
         """Glide to a volume 0..100."""
         self._volume.to(volume_db(percent), self._frames(VOLUME_RAMP_S))
 
-    def duck(self, on: bool) -> None:
-        """Lower the music under something that matters more, or raise it again."""
-        self.ducked = on
-        gain_db, time_s = (self._settings.duck_db, DUCK_S) if on else (0.0, UNDUCK_S)
-        self._duck.to(gain_db, self._frames(time_s))
+    def duck(self, on: bool, why: str = "order") -> None:
+        """Lower the music under something that matters more; raise it when no reason is left."""
+        before = self.ducked
+        if on:
+            self._ducked_for.add(why)
+        else:
+            self._ducked_for.discard(why)
+        if self.ducked != before:
+            gain_db, time_s = (self._settings.duck_db, DUCK_S) if self.ducked else (0.0, UNDUCK_S)
+            self._duck.to(gain_db, self._frames(time_s))
+
+    @property
+    def ducked(self) -> bool:
+        """True while the music gives way to something."""
+        return bool(self._ducked_for)
 
     def fade_away(self) -> None:
         """Fade everything out for good: the process ends. See :attr:`faded_away`."""

@@ -66,6 +66,9 @@ class SoundFile:
             os.close(self._fd)
             raise
         self._stream: Any = self._container.streams.audio[0]
+        if self._stream.codec_context is None:
+            self.close()
+            raise DecodeError(f"{path}: holds sound of a kind that cannot be decoded")
         # Sound decodes 60 times faster than it plays: more threads only cost memory.
         self._stream.codec_context.thread_count = 1
 

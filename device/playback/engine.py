@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import ctypes
 import logging
+import math
 import os
 import queue
 import signal
@@ -29,8 +30,12 @@ import time
 from collections import deque
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from device.playback.clocked import DEFAULT_RATE_HZ
 from device.playback.deck import Deck, DeckSettings
+from device.playback.ears import Ears
 from device.playback.output import Output, OutputError, open_output
 from device.playback.prefetch import Prefetch
 from device.playback.wire import (
@@ -72,13 +77,19 @@ class Engine:
     """Renders the deck into the output, block after block, and reports."""
 
     def __init__(
-        self, output_name: str, settings: DeckSettings, orders: OrderReader, reporter: Reporter
+        self,
+        output_name: str,
+        settings: DeckSettings,
+        orders: OrderReader,
+        reporter: Reporter,
+        ears: Ears | None = None,
     ) -> None:
         self._output_name = output_name
         self._orders = orders
         self._ahead_s = settings.crossfade_s + AHEAD_S
         self._deck = Deck(settings, self._open_source, DEFAULT_RATE_HZ)
         self._reporter = reporter
+        self._ears = ears
         self._output: Output | None = None
         self._fault = ""
         self._try_at = 0.0
@@ -146,10 +157,19 @@ class Engine:
                     output.name, mixed - self._wrote_at, mixed - began,
                 )  # fmt: skip
             self._wrote_at = time.monotonic()
+            self._listen(block, output.latency_s)
         except OutputError as error:
             self._lose(output, str(error))
         except OSError as error:
             self._lose(output, f"{output.name} cannot be written: {error.strerror}")
+
+    def _listen(self, block: NDArray[np.float32], latency_s: float) -> None:
+        """Lower the music while somebody speaks."""
+        if self._ears is None:
+            return
+        power = float(np.square(block).mean())
+        self._ears.note_played(10.0 * math.log10(max(power, 1e-12)), latency_s)
+        self._deck.duck(self._ears.speaking, "voice")
 
     def _end(self, output: Output) -> None:
         """Fade out, so that the end does not click, and wait until it was heard."""
@@ -187,6 +207,7 @@ class Engine:
                 ducked=deck.ducked,
                 underruns=self._underruns,
                 starved=deck.starved,
+                microphone_fault=self._ears.fault[:MESSAGE_MAX] if self._ears else "",
             ),
         )
 
@@ -290,6 +311,8 @@ def main() -> int:
     parser.add_argument("--crossfade", type=float, required=True)
     parser.add_argument("--duck", type=float, required=True)
     parser.add_argument("--limit", type=float, required=True)
+    parser.add_argument("--microphone", default="")
+    parser.add_argument("--threshold", type=float, default=-45.0)
     args = parser.parse_args()
     logging.basicConfig(
         level="INFO", stream=sys.stderr, format="%(levelname)-7s %(name)s: %(message)s"
@@ -303,7 +326,8 @@ def main() -> int:
     orders = OrderReader(sys.stdin.fileno())
     # systemd ends all processes of the unit at once, and the kernel this one with its parent.
     signal.signal(signal.SIGTERM, lambda *_: setattr(orders, "closed", True))
-    Engine(args.output, settings, orders, reporter).run()
+    ears = Ears(args.microphone, args.threshold) if args.microphone else None
+    Engine(args.output, settings, orders, reporter, ears).run()
     return 0
 
 

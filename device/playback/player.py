@@ -78,6 +78,7 @@ class PlayerWorker:
             "idle", volume_percent=settings.volume_percent, output=settings.output
         )
         self._paused = False
+        self._duck_ordered = False
         self.note = ""
         """What is amiss with the output; empty when all is well."""
         self.underruns = 0
@@ -133,16 +134,14 @@ class PlayerWorker:
                 engine.send(wire.VolumeOrder(order.percent))
                 self._publish(replace(self._state, volume_percent=order.percent))
             case SetDucking():
+                self._duck_ordered = order.on
                 engine.send(wire.DuckOrder(order.on))
-                self._publish(replace(self._state, ducked=order.on))
 
     def _hear(self, event: wire.Event) -> None:
         if not isinstance(event, wire.Report):
             self._pass_on(self._program.hear(event))
             return
-        if event.message and event.message != self.note:
-            log.warning("%s", event.message)
-        self.note = event.message
+        self.note = event.message or event.microphone_fault
         self.underruns = event.underruns
         self._publish(
             replace(
@@ -150,6 +149,7 @@ class PlayerWorker:
                 status=cast(PlayerStatus, event.status),
                 track=self._program.track_of(event.voice),
                 position_s=event.position_s,
+                ducked=event.ducked,
                 output=event.output,
                 message=event.message or self._program.trouble,
             )
@@ -175,7 +175,7 @@ class PlayerWorker:
         """Let a new audio process go on where the old one was."""
         for order in self._program.taken_up(self._state.position_s):
             engine.send(order)
-        if self._state.ducked:
+        if self._duck_ordered:
             engine.send(wire.DuckOrder(True))
         if self._paused:
             engine.send(wire.PauseOrder())

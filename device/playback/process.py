@@ -39,6 +39,8 @@ class EngineProcess:
             f"--output={settings.output}", f"--volume={volume_percent}",
             f"--crossfade={settings.crossfade_s}", f"--duck={settings.duck_db}",
             f"--limit={settings.true_peak_limit_dbtp}",
+            f"--microphone={settings.microphone}",
+            f"--threshold={settings.microphone_threshold_dbfs}",
         ]  # fmt: skip
         self._events: BoundedQueue[Event] = BoundedQueue(EVENTS_KEPT, drop="oldest")
 

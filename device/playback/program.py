@@ -7,7 +7,7 @@ the conductor knows; failures are counted, so that broken files never make an en
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Literal, cast
 
@@ -28,6 +28,9 @@ COUNTS_AS_PLAYED_S = 5.0
 
 CRASHED_AT_ONCE_S = 3.0
 """When the audio process crashes so soon after a track began, the track is the cause."""
+
+CUT_OFF_S = 5.0
+"""An end so much before its time is told; crossfade and estimates of VBR files come on top."""
 
 TAIL_SILENCE_KEPT_S = 0.2
 """A shorter silence at the end is left as it is."""
@@ -171,6 +174,9 @@ class Program:
         elif was_sounding:
             if event.played_s > COUNTS_AS_PLAYED_S or event.why == "finished":
                 self._failures = 0
+            if event.why == "finished":
+                event = replace(event, message=self._cut_off(item.track, event.played_s))
+                self.trouble = event.message
             self._tell_ended(item, event)
             if event.why == "finished":
                 self._ask()
@@ -190,6 +196,22 @@ class Program:
             # What was to play at once and could not: its substitute plays at once too.
             self._hurry = item.now and self.waiting is None and event.played_s == 0
             self._ask()
+
+    def _cut_off(self, track: Track, played_s: float) -> str:
+        """Return a message when a track ended long before the catalogue says it does.
+
+        Formats such as MP3 do not say how long they are: only the catalogue knows.
+        """
+        whole_s = track.duration_s - track.lead_silence_s - track.tail_silence_s
+        slack_s = max(CUT_OFF_S, 0.02 * track.duration_s) + self._settings.crossfade_s
+        if played_s >= whole_s - slack_s:
+            return ""
+        message = (
+            f"{track.path}: ended {whole_s - played_s:.0f} s early: it was cut off"
+            " since the catalogue was built"
+        )
+        log.warning("%s", message)
+        return message
 
     def _ask(self) -> None:
         if self.waiting is None and self._failures < MOST_FAILURES:

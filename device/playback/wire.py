@@ -88,6 +88,7 @@ class Report:
     ducked: bool
     underruns: int
     starved: int
+    microphone_fault: str = ""
 
 
 Order: TypeAlias = PlayOrder | PauseOrder | ResumeOrder | StopOrder | VolumeOrder | DuckOrder

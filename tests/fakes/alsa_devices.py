@@ -35,7 +35,8 @@ pcm.{name}_file {{
 """
 PULSE = """
 pcm.room { type pulse }
-pcm.!default { type pulse }
+pcm.!default { type pulse device room }
+pcm.mouth { type pulse device "mouth.monitor" }
 ctl.!default { type pulse }
 """
 
@@ -72,7 +73,8 @@ class AlsaConfig:
 
 
 class PulseServer:
-    """A PulseAudio server of our own with one null sink, whose monitor can be recorded."""
+    """A PulseAudio server of our own: a sink ``room`` whose monitor can be recorded, and a
+    microphone ``mouth`` that hears what is played to the sink of this name."""
 
     def __init__(self, folder: Path) -> None:
         program = shutil.which("pulseaudio")
@@ -98,6 +100,7 @@ class PulseServer:
                 self._program, "-n", "--daemonize=no", "--exit-idle-time=-1",
                 "--use-pid-file=no", "--disable-shm=yes",
                 "-L", "module-null-sink sink_name=room rate=44100",
+                "-L", "module-null-sink sink_name=mouth rate=44100",
                 "-L", f"module-native-protocol-unix socket={self._socket} auth-anonymous=1",
             ],
             env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -115,6 +118,12 @@ class PulseServer:
             self._server.kill()
             self._server.wait()
             self._server = None
+
+    def say(self, path: Path) -> None:
+        """Play a file to the microphone ``mouth`` and wait for its end."""
+        subprocess.run(
+            ["paplay", "--device=mouth", str(path)], env=self.environment, check=True, timeout=60
+        )
 
     def record(self, path: Path) -> subprocess.Popen[bytes]:
         """Record what comes out of the sink into a WAV file until the process is ended.

@@ -55,6 +55,60 @@ def test_every_format_has_its_length_and_level(
     assert crossings == pytest.approx(2 * 440 * 0.75, abs=3)
 
 
+@pytest.mark.parametrize("rate_hz", [8_000, 22_050, 48_000, 192_000])
+@pytest.mark.parametrize("channels", [1, 2, 6, 8])
+def test_every_width_of_samples_at_every_rate_and_channel_count(
+    tmp_path: Path, channels: int, rate_hz: int
+) -> None:
+    front = sine(0.25, level=0.4, rate_hz=rate_hz, channels=channels)
+    front[:, 2:] = 0
+    codecs = ["pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_f64le", "flac"]
+    for codec in codecs:
+        path = write_sound(
+            tmp_path / f"{codec}{'.flac' if codec == 'flac' else '.wav'}", front, rate_hz, codec
+        )
+        sound = decoded(path)
+        assert len(sound) == pytest.approx(RATE_HZ / 4, abs=2), codec
+        # Mono goes to both sides 3 dB lower, as a centre does.
+        expected = 0.4 / np.sqrt(2) / (np.sqrt(2) if channels == 1 else 1)
+        assert level(sound[2000:9000]) == pytest.approx(expected, rel=0.02), codec
+
+
+@pytest.mark.parametrize("codec", ["libmp3lame", "aac", "alac", "libopus", "vorbis"])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_lossy_and_apple_formats_in_mono_and_stereo(
+    tmp_path: Path, codec: str, channels: int
+) -> None:
+    if (codec, channels) == ("vorbis", 1):
+        pytest.skip("FFmpeg's own Vorbis encoder writes stereo only")
+    endings = {"libmp3lame": ".mp3", "libopus": ".opus", "vorbis": ".ogg"}
+    path = tmp_path / f"a{endings.get(codec, '.m4a')}"
+    sound = decoded(write_sound(path, sine(1.0, channels=channels), codec=codec))
+    assert len(sound) == pytest.approx(RATE_HZ, abs=1500)
+    assert level(sound[9000:35000]) > 0.2
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.mp3", "a.ogg", "a.opus", "a.m4a"])
+def test_damaged_and_cut_files_end_in_sound_or_in_one_clear_fault(
+    tmp_path: Path, name: str
+) -> None:
+    whole = write_sound(tmp_path / name, noise(3, 0.1, 1)).read_bytes()
+    rng = np.random.default_rng(5)
+    for number in range(12):
+        damaged = bytearray(whole[: int(rng.integers(1, len(whole)))])
+        for _ in range(number * 3):
+            damaged[int(rng.integers(len(damaged)))] = int(rng.integers(256))
+        path = tmp_path / f"{number}{Path(name).suffix}"
+        path.write_bytes(damaged)
+        try:
+            sound = decoded(path)
+        except DecodeError as error:
+            assert str(path) in str(error)
+        else:
+            assert np.isfinite(sound).all()
+            assert len(sound) < 20 * RATE_HZ
+
+
 @pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.mp3", "a.opus", "alac.m4a"])
 def test_encoder_padding_is_taken_off_to_the_sample(tmp_path: Path, name: str) -> None:
     rate_hz = 48_000

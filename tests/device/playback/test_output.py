@@ -19,6 +19,7 @@ from device.playback.output import OutputError, list_outputs, open_output
 from tests.device.playback.player_at_work import RATE_HZ, Playing, a_track
 from tests.fakes.alsa_devices import AlsaConfig, PulseServer
 from tests.fakes.sounds import noise, sine, write_sound
+from tests.fakes.spoken import speech
 
 
 @pytest.fixture
@@ -148,6 +149,32 @@ def test_what_comes_out_of_the_sink_has_no_hole(pulse: PulseServer, tmp_path: Pa
     windows = (inside * turning)[: len(inside) // 2205 * 2205].reshape(-1, 2205)
     assert np.abs(np.diff(np.unwrap(np.angle(windows.mean(axis=1))))).max() < 0.05
     assert np.abs(np.diff(inside)).max() < 1.1 * 0.5 * 2 * np.pi * 440 / RATE_HZ
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("paplay") is None, reason="needs pulseaudio-utils")
+def test_a_voice_at_the_microphone_lowers_the_music(pulse: PulseServer, tmp_path: Path) -> None:
+    song = a_track(write_sound(tmp_path / "a.flac", noise(60.0, 0.1, 1)), 1, 60.0)
+    voice = write_sound(tmp_path / "voice.wav", speech(3.0, 0.1))
+    with Playing(output="auto", microphone="mouth") as playing:
+        playing.orders.put(m.PlayNow(song))
+        playing.until(lambda s: s.position_s > 3.5 and not s.ducked)
+        pulse.say(voice)
+        playing.until(lambda s: s.ducked, 1)
+        playing.until(lambda s: not s.ducked, 5)
+        playing.orders.put(m.SetDucking(True))
+        playing.until(lambda s: s.ducked)
+        assert playing.worker.note == ""
+
+
+def test_a_microphone_that_is_not_there_is_said_and_the_music_plays(
+    alsa: AlsaConfig, tmp_path: Path
+) -> None:
+    song = a_track(write_sound(tmp_path / "a.flac", sine(10.0)), 1, 10.0)
+    with Playing(output="null", microphone="mouth") as playing:
+        playing.orders.put(m.PlayNow(song))
+        playing.until(lambda s: s.position_s > 0.2 and playing.worker.note != "")
+        assert playing.worker.note.startswith("microphone mouth is not there: plug it in")
 
 
 def test_sound_needs_no_writable_and_executable_memory(alsa: AlsaConfig) -> None:

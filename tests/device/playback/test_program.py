@@ -71,6 +71,20 @@ def test_a_track_that_played_ends_the_row(program: Program) -> None:
         assert any(isinstance(event, WantsNext) for event in events)
 
 
+def test_a_track_that_ends_long_before_its_time_is_told(program: Program) -> None:
+    order = program.play_now(track(1))  # 195.5 s without its silences, crossfade 4 s
+    program.hear(wire.Started(order.voice))
+    whole = program.hear(wire.Ended(order.voice, "finished", 187.0, ""))
+    assert isinstance(whole[0], TrackEnded)
+    assert whole[0].message == program.trouble == ""
+    order = program.play_now(track(2))
+    program.hear(wire.Started(order.voice))
+    cut = program.hear(wire.Ended(order.voice, "finished", 80.0, ""))
+    assert isinstance(cut[0], TrackEnded)
+    assert (cut[0].why, program.trouble) == ("finished", cut[0].message)
+    assert "/music/2.mp3: ended 116 s early" in cut[0].message
+
+
 def test_what_was_never_heard_is_not_reported_as_ended(program: Program) -> None:
     first = program.play_now(track(1))
     assert isinstance(program.hear(wire.Started(first.voice))[0], TrackStarted)
