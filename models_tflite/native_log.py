@@ -1,7 +1,7 @@
 """Keeps the chatter of native libraries off the terminal, and only the chatter.
 
 LiteRT and MediaPipe write to file descriptor 2 past Python; their own level variables do not
-silence it. While the wrapped code runs, that descriptor goes to a temporary file; whatever is
+silence it. While the wrapped code runs, that descriptor goes to a file in memory; whatever is
 no known chatter is written out afterwards, so neither their errors nor a line that another
 thread logged meanwhile is lost.
 """
@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +29,8 @@ _lock = threading.RLock()
 @contextmanager
 def without_chatter() -> Iterator[None]:
     """Run the block with the chatter of native libraries left out of standard error."""
-    with _lock, tempfile.TemporaryFile() as caught:
+    # In memory: on a box nothing but the state folder may be written, and /tmp may be missing.
+    with _lock, os.fdopen(os.memfd_create("native-log"), "w+b") as caught:
         sys.stderr.flush()
         terminal = os.dup(2)
         os.dup2(caught.fileno(), 2)
