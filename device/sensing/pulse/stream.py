@@ -25,12 +25,15 @@ SAME_RATE = 0.02
 SILENT_S = 2.0
 """Without a block for so long, the finger or the sensor is gone."""
 
-COME_S, COME_STRENGTH = 4.0, 0.55
-"""Where the sensor cannot tell: a rhythm this strong over so long is a finger. White noise stays
-below 0.51 in 99 of 100 windows, a finger above 0.52 (synthetic waves at 20 dB)."""
-GO_S, GO_STRENGTH, DOUBT_S = 3.0, 0.3, 0.8
-"""A rhythm weaker than this for a while is none: 2 s after a finger has left it is about 0.12,
-with a finger above 0.39 in 99 of 100 windows."""
+COME_S, COME_STRENGTH, HOPE_S = 4.0, 0.55, 0.6
+"""Where the sensor cannot tell: a rhythm this strong over so long, and for a while, is a finger.
+White noise stays below 0.49 in 99 of 100 windows, a finger above 0.63 (synthetic waves, 10 dB)."""
+GO_S, GO_STRENGTH, DOUBT_S = 3.0, 0.3, 0.6
+"""A rhythm weaker than this, and not strong again for a while, is none: 2 s after a finger has
+left it is about 0.12, with a finger above 0.39 in 99 of 100 windows."""
+MAX_CROSSINGS_HZ = 7.0
+"""A band-passed pulse crosses zero 2 to 6 times a second, noise in the band about 9 times (Rice
+1945)."""
 
 
 class PulseStream:
@@ -46,6 +49,7 @@ class PulseStream:
         self._told: bool | None = None
         self._finger_on = False
         self._doubted_at: float | None = None
+        self._hoped_at: float | None = None
 
     def _clear(self) -> None:
         self._samples: NDArray[np.float32] = np.zeros(0, np.float32)
@@ -150,28 +154,33 @@ class PulseStream:
             return False
         if self._told is not None:
             return self._told
-        return self._still_there(now) if self._finger_on else self._has_come()
+        return self._still_there(now) if self._finger_on else self._has_come(now)
 
-    def _has_come(self) -> bool:
+    def _has_come(self, now: float) -> bool:
+        regular = self._window_s >= COME_S and self._regularity(COME_S) >= COME_STRENGTH
         self._doubted_at = None
-        if self._window_s < COME_S:
-            return False
-        return _rhythm_strength(self._samples, self._rate_hz, COME_S) >= COME_STRENGTH
+        self._hoped_at = (self._hoped_at or now) if regular else None
+        return self._hoped_at is not None and now - self._hoped_at >= HOPE_S
 
     def _still_there(self, now: float) -> bool:
+        self._hoped_at = None
         if self._window_s < GO_S:
             return True
-        if _rhythm_strength(self._samples, self._rate_hz, GO_S) >= GO_STRENGTH:
+        regularity = self._regularity(GO_S)
+        if regularity >= COME_STRENGTH:
             self._doubted_at = None
-        elif self._doubted_at is None:
+        elif regularity < GO_STRENGTH and self._doubted_at is None:
             self._doubted_at = now
         return self._doubted_at is None or now - self._doubted_at < DOUBT_S
 
-
-def _rhythm_strength(samples: NDArray[np.float32], rate_hz: float, last_s: float) -> float:
-    """Return how regular the last seconds are; a step or silence among them breaks it."""
-    part = band_pass(samples[-int(last_s * rate_hz) - 1 :], rate_hz)
-    return rhythm(even_power(part.coarse, part.coarse_rate_hz), part.coarse_rate_hz).strength
+    def _regularity(self, last_s: float) -> float:
+        """Return how regular the last seconds are; a step or silence among them breaks it."""
+        wave = band_pass(self._samples[-int(last_s * self._rate_hz) - 1 :], self._rate_hz)
+        coarse, rate_hz = wave.coarse, wave.coarse_rate_hz
+        crossings = int(np.count_nonzero(np.diff(np.signbit(coarse))))
+        if crossings > MAX_CROSSINGS_HZ * len(coarse) / rate_hz:
+            return 0.0
+        return rhythm(even_power(coarse, rate_hz), rate_hz).strength
 
 
 def _recent_rate(found: PulseAnalysis) -> float | None:
