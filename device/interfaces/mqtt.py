@@ -40,6 +40,9 @@ PUBLISH_INTERVAL_S = 1.0
 """A value that keeps changing is sent at most this often; a visit's end is sent at once."""
 BIRTH_JITTER_S = (1.0, 10.0)
 """Home Assistant restarts for all devices at once: they do not all answer at once."""
+SETTLE_S, REPEAT_S = 3.0, 30.0
+"""What no broker keeps is said again once Home Assistant has had time to make its entities of
+the discovery message, and then now and then for those who came late."""
 GOODBYE_S = 1.0
 SEND_RETAINED, NO_OLD_COMMANDS = 0, 2
 """Retain Handling (MQTT 5.0, 3.8.3.1): are retained messages sent at subscription?"""
@@ -190,6 +193,7 @@ class Session:
         self._told: KioskState | None = None
         self._told_at = clock()
         self._resend_at: float | None = clock()
+        self._repeat_at = clock()
         self._quiet_until = 0.0
         """Until the mark of whoever was here last has been seen, nothing is said."""
         self.answered = False
@@ -223,12 +227,17 @@ class Session:
         everything = self._resend_at is not None and now >= self._resend_at
         due = now - self._told_at >= PUBLISH_INTERVAL_S and state is not self._told
         turned = self._told is not None and state.visit is not self._told.visit
-        if not (everything or due or turned):
+        repeat = now >= self._repeat_at
+        if not (everything or due or turned or repeat):
             return
         if everything:
             self._resend_at = None
             self._sent.clear()
             self._introduce()
+            self._repeat_at = now + SETTLE_S
+        elif repeat:
+            self._forget_unretained()
+            self._repeat_at = now + REPEAT_S
         self._told, self._told_at = state, now
         self._send_state(state)
 
@@ -268,6 +277,12 @@ class Session:
                 self._send(self._topics.attributes(entity), attributes, retain)
             if entity.value is not None:
                 self._send(self._topics.state(entity), payload_of(entity, state), retain)
+
+    def _forget_unretained(self) -> None:
+        for entity in self._table:
+            if entity.personal:
+                self._sent.pop(self._topics.state(entity), None)
+                self._sent.pop(self._topics.attributes(entity), None)
 
     def _send(self, topic: str, payload: str, retain: bool) -> None:
         if self._sent.get(topic) != payload and self._publish(topic, payload, retain):

@@ -20,6 +20,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(edge, "BIRTH_JITTER_S", (0.0, 0.05))
     monkeypatch.setattr(edge, "RECONNECT_MIN_S", 0.2)
     monkeypatch.setattr(edge, "RECONNECT_MAX_S", 0.4)
+    monkeypatch.setattr(edge, "SETTLE_S", 0.5)
     monkeypatch.setattr(edge, "TURN_S", 0.01)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from catalog.emotions import point_from_va
 from device import readings as r
+from device.interfaces import mqtt as edge
 from device.interfaces.entities import TABLE
 from tests.fakes.broker import Broker, Listener
 from tests.fakes.kiosk_states import LONG, PLAYING, TRACK
@@ -154,6 +155,18 @@ def test_home_assistants_birth_brings_everything_again(ear: Listener, running: R
     ear.wait_for("homeassistant/device/hall/config")
     ear.wait_for(f"{BASE}/available", "online")
     ear.wait_for(f"{BASE}/visit/state")
+
+
+def test_what_is_not_retained_is_repeated_for_those_who_come_late(
+    broker: Broker, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running.states.put(PLAYING)
+    late = Listener(broker.port)
+    late.wait_for(f"{BASE}/visit/state", "playing")
+    monkeypatch.setattr(edge, "REPEAT_S", 0.1)
+    late.wait_for(f"{BASE}/heart_rate/state", "72")
+    late.wait_for(f"{BASE}/track/attributes")
+    late.close()
 
 
 def test_without_a_prefix_there_is_no_discovery(broker: Broker, ear: Listener) -> None:
