@@ -30,7 +30,7 @@ def tone(hz: float, seconds: float, rate_hz: int = 44_100) -> np.ndarray:
 def drums(seconds: float, rate_hz: int = 44_100) -> np.ndarray:
     random = np.random.default_rng(0)
     beat = random.normal(0, 0.4, rate_hz // 4) * np.exp(-np.arange(rate_hz // 4) / 2000)
-    return np.tile(beat, round(4 * seconds)) + tone(110, seconds, rate_hz) ** 3
+    return np.asarray(np.tile(beat, round(4 * seconds)) + tone(110, seconds, rate_hz) ** 3)
 
 
 @pytest.fixture(scope="module")

@@ -72,10 +72,10 @@ def test_a_reset_a_wrap_and_an_absent_finger_are_seen() -> None:
 
 def test_the_finger_can_be_lifted_and_put_back() -> None:
     with SimulatedSensor(protocol="attune", speed=10) as sensor:
-        for lifted in (True, False):
-            sensor.lift_finger(lifted)
-            told = not lifted
-            listen(sensor, "attune", lambda runs, told=told: any(r.finger_on is told for r in runs))
+        sensor.lift_finger(True)
+        listen(sensor, "attune", lambda runs: any(run.finger_on is False for run in runs))
+        sensor.lift_finger(False)
+        listen(sensor, "attune", lambda runs: any(run.finger_on is True for run in runs))
 
 
 def test_example_8_is_silent_until_a_key_is_pressed() -> None:
