@@ -68,7 +68,7 @@ def analyse_file(
     from device.sensing.pulse import analyse
     from device.sensing.pulse.recordings import RecordingError, read_channels
 
-    if rate_hz is not None and not rate_hz > 0:
+    if rate_hz is not None and not 0 < rate_hz < float("inf"):
         raise CommandError("--rate: samples per second, more than 0", exit_code=2)
     try:
         results = [
