@@ -13,6 +13,8 @@ WATCHED = (
 )
 SHOWN_CHARACTERS = 400
 _CALL = re.compile(r"^(?P<pid>\d+)\s+(?P<name>\w+)\((?P<rest>.*)$")
+_RESUMED = re.compile(r"^(?P<pid>\d+)\s+<\.\.\. (?P<name>getsockname) resumed>(?P<rest>.*)$")
+"""Its answer comes at its end; of all others the beginning says enough."""
 _TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _FOLDER = re.compile(r"^(?:AT_FDCWD|\d+)<([^>]*)>")
 _WRITES = re.compile(r"\bO_(?:WRONLY|RDWR|CREAT|TRUNC|APPEND|TMPFILE)\b")
@@ -54,7 +56,7 @@ def read(trace: Path) -> list[Call]:
 
 def parse(text: str) -> list[Call]:
     """Return the calls in the text of a trace."""
-    found = [_CALL.match(line) for line in text.splitlines()]
+    found = [_CALL.match(line) or _RESUMED.match(line) for line in text.splitlines()]
     return [Call(match["name"], match["rest"]) for match in found if match]
 
 

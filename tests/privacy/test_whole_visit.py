@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import signal
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,20 +69,11 @@ def _visit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visit]:
         kiosk.say("like")
         kiosk.end_visit()
         kiosk.heard("camera_in_use", "OFF")
-        _stop_traced(kiosk)
+        assert kiosk.stop() == 0
         yield Visit(
             strace.read(trace), list(kiosk.house.messages), kiosk.log, kiosk.state, catalogue,
             kiosk.finger.path, f"127.0.0.1:{kiosk.broker.port}", seen,
         )  # fmt: skip
-
-
-def _stop_traced(kiosk: KioskAtWork) -> None:
-    """strace passes no signal on: tell its child."""
-    assert kiosk.process is not None
-    parent = kiosk.process.pid
-    (child, *_) = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    subprocess.run(["kill", f"-{signal.SIGTERM.value}", child], check=True)
-    assert kiosk.process.wait(20) == 0
 
 
 def test_nothing_is_written_outside_the_state_folder(visit: Visit) -> None:
