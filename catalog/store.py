@@ -79,7 +79,10 @@ class Store:
                 "SELECT value FROM meta WHERE key = 'catalogue_id'"
             ).fetchone()
         except (OSError, sqlite3.Error) as error:
-            raise CatalogError(f"{self.path}: cannot be opened: {error}") from error
+            raise CatalogError(
+                f"{self.path}: cannot be opened: {error}; if it is damaged, delete it and make it"
+                " anew with `attune catalog build`"
+            ) from error
 
     def __enter__(self) -> Self:
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,10 @@ def extract_keywords(text: str) -> list[tuple[str, float]]:
 def _extractor() -> Any:
     """Return jieba's TF-IDF extractor; its dictionary takes a second to load, once."""
     try:
-        import jieba
-        from jieba.analyse.tfidf import TFIDF
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # jieba asks for pkg_resources, which says it is old.
+            import jieba
+            from jieba.analyse.tfidf import TFIDF
     except ImportError as error:
         raise WordsError(
             "reading Chinese by the ontology needs jieba; install attune-kiosk[catalog]"

@@ -48,6 +48,8 @@ def run_text(args: argparse.Namespace) -> int:
     """Print the mood of a text; 1 when nothing was understood."""
     from catalog.words import WordsError, read_mood
 
+    if args.dlut is not None and not args.dlut.is_file():
+        raise CommandError(f"{args.dlut}: no such file; --dlut takes the ontology's .xlsx")
     try:
         mood = read_mood(args.text, dlut=args.dlut, language=args.language)
     except WordsError as error:
