@@ -13,8 +13,11 @@ from device.sensing.face.detector import Detection
 from models_tflite.expression import CROP_SIDE
 
 MARGIN = 1.10
-"""Side of the crop over the larger side of the detector's box. From 1.0 to 1.25 a face that goes
-from sad to laughing is read alike; at 1.4 the sad part already suffers."""
+"""Side of the crop over the larger side of the detector's box. FER-2013's public test, shown to
+the detector inside a larger picture, is read as well from crops of 1.1 (68.9 %) as from the
+pictures themselves (68.9 %), worse from 0.9 (67.8), 1.25 (67.9) and 1.4 (66.3). Crops placed by
+eyes and mouth instead of the box were no better. Turned by 30 degrees, crops with level eyes are
+read at 68.2 % and crops left as they are at 62.9 %; upright it makes no difference."""
 
 FULL_SIZE_PX = 72.0
 SMALLEST_PX = 24.0

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from catalog.vocabularies import to_point
 from device.channels import LatestSlot
 from device.cli import main
 from device.config import FaceSettings
@@ -17,7 +20,7 @@ from device.readings import Box, FaceReading, FacesInView, Frame, frozen
 from device.sensing.camera import BUILTIN, Picture, builtin_picture, read_picture
 from device.sensing.face import FaceReader, FaceWorker, area_weighted, make_detector
 from device.sensing.face.crop import grey_crop, quality
-from device.sensing.face.detector import MODEL, FaceDetector
+from device.sensing.face.detector import MODEL, FaceDetector, overlap
 from models_tflite.labels import EXPRESSIONS
 from models_tflite.runtime import ModelError
 from tests.data_folder import data_folder
@@ -31,8 +34,9 @@ def _portrait() -> Picture:
 
 
 @pytest.fixture(scope="module", name="detector", params=["litert", "mediapipe"])
-def _detector(request: pytest.FixtureRequest) -> FaceDetector:
-    return make_detector(FaceSettings(detector=request.param))
+def _detector(request: pytest.FixtureRequest) -> Iterator[FaceDetector]:
+    with closing(make_detector(FaceSettings(detector=request.param))) as detector:
+        yield detector
 
 
 @pytest.fixture(scope="module", name="plain")
@@ -50,36 +54,66 @@ def shown(portrait: Picture, face_px: float, at: tuple[int, int] = (300, 200)) -
     return view
 
 
-@pytest.mark.parametrize("face_px", [200, 104, 60, 40, 36])
+@pytest.mark.parametrize("face_px", [200, 104, 60, 48, 40, 35, 30, 25])
 def test_a_face_is_found_near_and_far(
     portrait: Picture, detector: FaceDetector, face_px: int
 ) -> None:
-    """36 px is a person at about 1.5 m before a 640x480 webcam with 65 degrees of view."""
+    """35 px is a person beyond 1.5 m before a 640x480 webcam with 65 degrees of view."""
     at = (20, 0) if face_px == 200 else (300, 200)
     faces = detector.detect(shown(portrait, face_px, at))
     assert len(faces) == 1
     found = faces[0]
     scale = face_px / 104
     assert found.box.x_px + found.box.width_px / 2 == pytest.approx(
-        at[0] + 225 * scale, abs=0.15 * face_px
+        at[0] + 225 * scale, abs=0.08 * face_px
     )
     assert found.box.y_px + found.box.height_px / 2 == pytest.approx(
-        at[1] + 119 * scale, abs=0.15 * face_px
+        at[1] + 119 * scale, abs=0.08 * face_px
     )
-    assert found.score > 0.5
+    assert found.score > 0.6
+    assert found.box.height_px == pytest.approx(104 * scale, rel=0.12)
     right_eye, left_eye, nose, mouth = found.keypoints[:4]
     assert right_eye[0] < nose[0] < left_eye[0]
     assert right_eye[1] < nose[1] < mouth[1]
 
 
-def test_both_ways_of_driving_the_model_agree(portrait: Picture) -> None:
+def test_both_ways_of_driving_the_model_agree(portrait: Picture, detector: FaceDetector) -> None:
     view = shown(portrait, 104)
-    one, other = (
-        make_detector(FaceSettings(detector=name)).detect(view)[0].box
-        for name in ("litert", "mediapipe")
-    )
-    for field in ("x_px", "y_px", "width_px", "height_px"):
-        assert getattr(one, field) == pytest.approx(getattr(other, field), abs=5)
+    one, other = (way.detect(view)[0] for way in (make_detector(FaceSettings()), detector))
+    assert overlap(one.box, other.box) > 0.9
+    assert np.abs(one.keypoints - other.keypoints).max() < 5
+
+
+def test_a_far_face_in_any_corner_is_found(portrait: Picture, plain: FaceDetector) -> None:
+    for at in [(0, 0), (480, 0), (0, 300), (480, 300), (240, 150)]:
+        (face,) = plain.detect(shown(portrait, 35, at))
+        assert face.box.x_px + face.box.width_px / 2 == pytest.approx(at[0] + 76, abs=4)
+        assert face.box.y_px + face.box.height_px / 2 == pytest.approx(at[1] + 40, abs=4)
+
+
+def test_patterns_are_no_faces(detector: FaceDetector) -> None:
+    """Coloured noise of natural spectra: one glance alone takes some of it for far faces."""
+    rng = np.random.default_rng(5)
+    seen = sum(bool(detector.detect(clouds(rng, slope))) for slope in np.linspace(0.3, 1.8, 10))
+    assert seen == 0
+
+
+def clouds(rng: np.random.Generator, slope: float) -> Picture:
+    """Return 640x480 noise whose amplitude falls with frequency to the power of ``slope``."""
+    spectrum = np.fft.rfft2(rng.normal(size=(480, 640, 3)), axes=(0, 1))
+    frequency = np.hypot(np.fft.fftfreq(480)[:, None], np.fft.rfftfreq(640)[None])
+    frequency[0, 0] = 1
+    waves = np.fft.irfft2(spectrum / (frequency**slope)[..., None], axes=(0, 1))
+    levels = 120 + 50 * (waves - waves.mean()) / waves.std()
+    return np.clip(levels, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (5, 400), (400, 5), (48, 48), (1080, 1920)])
+def test_any_size_of_picture_is_searched(
+    portrait: Picture, plain: FaceDetector, shape: tuple[int, int]
+) -> None:
+    picture = np.asarray(cv2.resize(portrait, shape[::-1]), np.uint8)
+    assert isinstance(plain.detect(picture), list)
 
 
 def test_an_empty_room_holds_no_face(detector: FaceDetector) -> None:
@@ -94,7 +128,17 @@ def test_a_missing_or_damaged_model_is_named(tmp_path: Path) -> None:
     content[300_000] ^= 1
     damaged.write_bytes(content)
     with pytest.raises(ModelError, match="damaged"):
-        make_detector(FaceSettings(detector="litert"), damaged)
+        make_detector(FaceSettings(), damaged)
+    with pytest.raises(ModelError, match="damaged"):
+        make_detector(FaceSettings(detector="mediapipe"), damaged)
+
+
+def test_the_libraries_keep_quiet(
+    detector: FaceDetector, capfd: pytest.CaptureFixture[str]
+) -> None:
+    make_detector(FaceSettings()).detect(np.zeros((480, 640, 3), np.uint8))
+    detector.detect(np.zeros((480, 640, 3), np.uint8))
+    assert capfd.readouterr().err == ""
 
 
 def test_the_portrait_smiles(portrait: Picture, plain: FaceDetector) -> None:
@@ -107,12 +151,27 @@ def test_the_portrait_smiles(portrait: Picture, plain: FaceDetector) -> None:
     assert (view.frame_width_px, view.frame_height_px) == (640, 480)
 
 
-def test_a_tilted_head_is_set_upright(portrait: Picture, plain: FaceDetector) -> None:
-    turn = cv2.getRotationMatrix2D((225, 119), 20, 1)
+@pytest.mark.parametrize("angle_deg", [-30, -20, 20, 30])
+def test_a_tilted_head_is_set_upright(
+    portrait: Picture, plain: FaceDetector, angle_deg: float
+) -> None:
+    """The box of a tilted face is smaller, so the crops are alike, not the same."""
+    turn = cv2.getRotationMatrix2D((225, 119), angle_deg, 1)
     tilted = np.asarray(cv2.warpAffine(portrait, turn, (512, 512)), np.uint8)
-    upright = grey_crop(portrait, plain.detect(portrait)[0]).astype(float)
-    levelled = grey_crop(tilted, plain.detect(tilted)[0]).astype(float)
-    assert np.corrcoef(upright.ravel(), levelled.ravel())[0, 1] > 0.8
+    found = plain.detect(tilted)[0]
+    box = found.box
+    untouched = tilted[round(box.y_px) :, round(box.x_px) :]
+    untouched = untouched[: round(box.height_px), : round(box.width_px)]
+    as_it_is = np.asarray(cv2.resize(cv2.cvtColor(untouched, cv2.COLOR_BGR2GRAY), (48, 48)))
+    upright = grey_crop(portrait, plain.detect(portrait)[0])
+    assert alike(upright, grey_crop(tilted, found)) > alike(upright, as_it_is) + 0.1
+    reading = FaceReader(FaceSettings(), plain).read(Frame(0, 0.0, tilted)).faces[0]
+    assert EXPRESSIONS[int(reading.probabilities.argmax())] == "happy"
+
+
+def alike(one: Picture, other: Picture) -> float:
+    """Return the correlation of two pictures."""
+    return float(np.corrcoef(one.ravel().astype(float), other.ravel().astype(float))[0, 1])
 
 
 @pytest.mark.parametrize("spoil", ["dark", "blur", "small"])
@@ -126,7 +185,7 @@ def test_a_poor_picture_has_a_poor_quality(
     elif spoil == "blur":
         bad = np.asarray(cv2.GaussianBlur(portrait, (0, 0), 9), np.uint8)
     else:
-        bad = shown(portrait, 34)
+        bad = shown(portrait, 30)
         found = plain.detect(bad)[0]
     assert quality(grey_crop(bad, found), found) < 0.6 * good
 
@@ -194,11 +253,19 @@ def test_the_person_on_the_clip_goes_from_sad_to_happy(plain: FaceDetector) -> N
             view = reader.read(Frame(number, number / 24, np.asarray(picture, np.uint8)))
             if view.faces:
                 curve.append(view.faces[0].probabilities)
-    curve_of = np.array(curve)
-    third = len(curve_of) // 3
-    assert len(curve_of) > 100
-    assert curve_of[:third, SAD].mean() > 0.4 > curve_of[:third, HAPPY].mean() * 2
-    assert curve_of[-third:, HAPPY].mean() > 0.8
+    shares = np.array(curve)
+    assert len(shares) > 100, "the face is found in nearly every frame"
+    before, after = shares[5:35].mean(axis=0), shares[-40:].mean(axis=0)
+    assert EXPRESSIONS[int(before.argmax())] == "sad"
+    assert before[HAPPY] < 0.15
+    assert after[HAPPY] > 0.85
+    assert after[SAD] < 0.05
+    valences = [to_point("face7", row).valence for row in (before, after)]
+    assert valences[0] < -0.15
+    assert valences[1] > 0.4
+    leaders = shares.argmax(axis=1)
+    changes = int((np.diff(leaders) != 0).sum())
+    assert changes <= 8, f"the reading flickers: {changes} changes"
 
 
 def test_the_worker_reads_the_newest_frame_and_forgets_when_told() -> None:
