@@ -88,11 +88,11 @@ def _mood_name(state: r.KioskState) -> Value:
     return NAMES[CODES[int(state.mood.point.emotions.argmax())]]["en"]
 
 
-def _mood(part: Callable[[r.Mood], float]) -> Callable[[r.KioskState], Value]:
+def _mood(part: Callable[[r.Mood], float], digits: int = 2) -> Callable[[r.KioskState], Value]:
     def value(state: r.KioskState) -> Value:
         if state.mood is None or state.mood.confidence <= 0:
             return None
-        return round(part(state.mood), 2)
+        return round(part(state.mood), digits or None)
 
     return value
 
@@ -217,7 +217,7 @@ TABLE: tuple[Entity, ...] = (
                              "icon": "mdi:flash-outline"},
     ),
     Entity(
-        "confidence", "sensor", "Mood confidence", _mood(lambda m: 100 * m.confidence),
+        "confidence", "sensor", "Mood confidence", _mood(lambda m: 100 * m.confidence, 0),
         personal=True, health="publish_mood",
         options=_MEASURED | {"unit_of_measurement": "%", "icon": "mdi:check-decagram"},
     ),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from device.interfaces import mqtt as edge
+from device.interfaces import mqtt_session
 from tests.fakes.broker import Broker
 from tests.fakes.home_assistant import HomeAssistant
 
@@ -55,5 +55,5 @@ def _house(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.fixture(name="quick", autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the waits that are long for the sake of a real house."""
-    monkeypatch.setattr(edge, "PUBLISH_INTERVAL_S", 0.1)
-    monkeypatch.setattr(edge, "BIRTH_JITTER_S", (0.5, 1.0))
+    monkeypatch.setattr(mqtt_session, "PUBLISH_INTERVAL_S", 0.1)
+    monkeypatch.setattr(mqtt_session, "BIRTH_JITTER_S", (0.5, 1.0))

@@ -16,7 +16,7 @@ import pytest
 from device import readings as r
 from device.config import Settings, parse
 from device.interfaces.entities import TABLE, Entity
-from device.interfaces.mqtt import payload_of
+from device.interfaces.mqtt_session import payload_of
 from tests.fakes.broker import Broker, Listener
 from tests.fakes.home_assistant import HomeAssistant
 from tests.fakes.kiosk_states import FAREWELL, IDLE, LONG, PLAYING, PULSE

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from device.interfaces import mqtt as edge
+from device.interfaces import mqtt_session
 from tests.fakes.broker import Broker, Certificates, Listener
 from tests.fakes.mqtt_kiosk import Running, settings_for
 from tests.fakes.states import a_state
@@ -16,12 +17,13 @@ from tests.fakes.states import a_state
 @pytest.fixture(name="quick")
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the waits that are long for the sake of a real house."""
-    monkeypatch.setattr(edge, "PUBLISH_INTERVAL_S", 0.05)
-    monkeypatch.setattr(edge, "BIRTH_JITTER_S", (0.0, 0.05))
+    monkeypatch.setattr(mqtt_session, "PUBLISH_INTERVAL_S", 0.05)
+    monkeypatch.setattr(mqtt_session, "CONTROL_INTERVAL_S", 0.02)
+    monkeypatch.setattr(mqtt_session, "BIRTH_JITTER_S", (0.0, 0.05))
     monkeypatch.setattr(edge, "RECONNECT_MIN_S", 0.2)
     monkeypatch.setattr(edge, "RECONNECT_MAX_S", 0.4)
-    monkeypatch.setattr(edge, "SETTLE_S", 0.5)
-    monkeypatch.setattr(edge, "TURN_S", 0.01)
+    monkeypatch.setattr(mqtt_session, "SETTLE_S", 0.5)
+    monkeypatch.setattr(mqtt_session, "TURN_S", 0.01)
 
 
 @pytest.fixture(name="broker")

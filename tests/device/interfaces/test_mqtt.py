@@ -12,7 +12,7 @@ import pytest
 
 from catalog.emotions import point_from_va
 from device import readings as r
-from device.interfaces import mqtt as edge
+from device.interfaces import mqtt_session
 from device.interfaces.entities import TABLE
 from tests.fakes.broker import Broker, Listener
 from tests.fakes.kiosk_states import LONG, PLAYING, TRACK
@@ -163,7 +163,7 @@ def test_what_is_not_retained_is_repeated_for_those_who_come_late(
     running.states.put(PLAYING)
     late = Listener(broker.port)
     late.wait_for(f"{BASE}/visit/state", "playing")
-    monkeypatch.setattr(edge, "REPEAT_S", 0.1)
+    monkeypatch.setattr(mqtt_session, "REPEAT_S", 0.1)
     late.wait_for(f"{BASE}/heart_rate/state", "72")
     late.wait_for(f"{BASE}/track/attributes")
     late.close()

@@ -22,13 +22,13 @@ from device.interfaces.entities import (
 )
 from device.interfaces.home_assistant import device_name, discovery_payload
 from device.interfaces.media_player import PLAYER_TABLE
-from device.interfaces.mqtt import payload_of
 from device.interfaces.mqtt_commands import (
     BURST,
     COMMANDS_PER_S,
     CommandGate,
     parse_command,
 )
+from device.interfaces.mqtt_session import payload_of
 from tests.fakes.kiosk_states import MOMENTS, PLAYING
 from tests.fakes.mqtt_kiosk import settings_for
 
