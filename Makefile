@@ -46,6 +46,7 @@ run: setup  ## start the kiosk on the devices that are there; MUSIC=DIR takes yo
 	@scripts/run_kiosk $(BIN)
 
 demo: setup  ## one whole visit in under two minutes; pictures and sound in build/demo/
+	@scripts/system_packages $(PYTHON) mosquitto mosquitto-clients
 	@scripts/run_demo $(BIN)
 
 # --- checks ---------------------------------------------------------------------------
