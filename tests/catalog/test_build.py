@@ -225,7 +225,9 @@ def test_ctrl_c_ends_the_build_and_its_workers_in_order(music: Path, catalogue: 
     for number in range(6):
         write_tone(music / f"{number}.flac", 10.0, frequency_hz=300 + number, tags=HAPPY)
     script = (
-        "import sys; from pathlib import Path\n"
+        "import signal, sys; from pathlib import Path\n"
+        # A shell's background job ignores the key, and its children inherit that.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from catalog.builder.building import BuildOptions, build\n"
         "report = build([Path(sys.argv[1])], Path(sys.argv[2]), BuildOptions(workers=2))\n"
         "print(report.interrupted)\n"
