@@ -21,6 +21,9 @@ SILENT_MAX_S = 5.0
 """Without a sign of life for so long the process hangs: a write to a card that was unplugged
 may never return."""
 
+STARTING_MAX_S = 20.0
+"""A cold start from a slow card reads PyAV's 60 MB first."""
+
 END_TIMEOUT_S = 0.9
 """For the fade (0.15 s) and what the card still holds (0.25 s) to be heard."""
 
@@ -49,6 +52,7 @@ class EngineProcess:
             self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         self._heard_at = self._clock()
+        self._patience_s = STARTING_MAX_S
         self._reader = threading.Thread(target=self._read, name="player-events", daemon=True)
         self._reader.start()
         return self
@@ -99,8 +103,8 @@ class EngineProcess:
         code = self._process.poll()
         if code is not None:
             return f"the audio process ended ({'signal' if code < 0 else 'code'} {abs(code)})"
-        if self._clock() - self._heard_at > SILENT_MAX_S:
-            return f"the audio process has said nothing for {SILENT_MAX_S:.0f} s"
+        if self._clock() - self._heard_at > self._patience_s:
+            return f"the audio process has said nothing for {self._patience_s:.0f} s"
         return ""
 
     def _read(self) -> None:
@@ -112,6 +116,6 @@ class EngineProcess:
                 except WireError as error:
                     log.error("an event that is none: %s", error)
                     continue
-                self._heard_at = self._clock()
+                self._heard_at, self._patience_s = self._clock(), SILENT_MAX_S
                 if isinstance(record, Event):
                     self._events.put(record)
