@@ -153,8 +153,8 @@ class Engine:
             if not output.write(block):
                 self._underruns += 1
                 log.warning(
-                    "%s ran dry: %.2f s between two writes, of which mixing took %.2f s",
-                    output.name, mixed - self._wrote_at, mixed - began,
+                    "%s ran dry: mixing took %.2f s, the write %.2f s, anything else %.2f s",
+                    output.name, mixed - began, time.monotonic() - mixed, began - self._wrote_at,
                 )  # fmt: skip
             self._wrote_at = time.monotonic()
             self._listen(block, output.latency_s)

@@ -24,8 +24,8 @@ may never return."""
 STARTING_MAX_S = 20.0
 """A cold start from a slow card reads PyAV's 60 MB first."""
 
-END_TIMEOUT_S = 0.9
-"""For the fade (0.15 s) and what the card still holds (0.25 s) to be heard."""
+END_TIMEOUT_S = 0.95
+"""For the fade (0.15 s) and what the card still holds (0.5 s) to be heard."""
 
 CRASH_SIGNALS = (
     signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL,
