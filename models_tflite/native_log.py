@@ -1,9 +1,9 @@
 """Keeps the chatter of native libraries off the terminal, and only the chatter.
 
-LiteRT and MediaPipe write to file descriptor 2 past Python; their own level variables do not
-silence it. While the wrapped code runs, that descriptor goes to a file in memory; whatever is
-no known chatter is written out afterwards, so neither their errors nor a line that another
-thread logged meanwhile is lost.
+LiteRT, MediaPipe and libjpeg write to file descriptor 2 past Python, and the first two do not
+heed their own level variables. While the wrapped code runs, that descriptor goes to a file in
+memory; whatever is not asked for is written out afterwards, so neither their errors nor a line
+that another thread logged meanwhile is lost.
 """
 
 from __future__ import annotations
@@ -27,20 +27,33 @@ _lock = threading.RLock()
 
 
 @contextmanager
-def without_chatter() -> Iterator[None]:
-    """Run the block with the chatter of native libraries left out of standard error."""
+def caught_lines(wanted: re.Pattern[bytes]) -> Iterator[list[bytes]]:
+    """Run the block with matching lines kept off standard error; they are in the list after it."""
+    lines: list[bytes] = []
     # In memory: on a box nothing but the state folder may be written, and /tmp may be missing.
     with _lock, os.fdopen(os.memfd_create("native-log"), "w+b") as caught:
         sys.stderr.flush()
         terminal = os.dup(2)
         os.dup2(caught.fileno(), 2)
         try:
-            yield
+            yield lines
         finally:
             sys.stderr.flush()
             os.dup2(terminal, 2)
             caught.seek(0)
-            kept = b"".join(line for line in caught if not _CHATTER.match(line))
+            kept = bytearray()
+            for line in caught:
+                if wanted.match(line):
+                    lines.append(line)
+                else:
+                    kept += line
             if kept:
                 os.write(terminal, kept)
             os.close(terminal)
+
+
+@contextmanager
+def without_chatter() -> Iterator[None]:
+    """Run the block with the chatter of native libraries left out of standard error."""
+    with caught_lines(_CHATTER):
+        yield

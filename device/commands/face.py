@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,14 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     analyse = actions.add_parser(
         "analyse",
         help="faces, their expressions and quality",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Find faces, read seven expressions in each, and pool them by area.",
-        epilog="example: attune face analyse portrait.jpg --json",
+        epilog=(
+            "With --json each picture is an object: faces (box as x, y, width, height in pixels;\n"
+            "probabilities by name; quality 0..1) and mood (null where nobody is seen). Several\n"
+            "pictures are a list; one that cannot be read has error instead, and the exit code\n"
+            "is 1.\n\nexample: attune face analyse portrait.jpg --json"
+        ),
     )
     analyse.add_argument("images", type=Path, nargs="+", metavar="IMAGE")
     analyse.add_argument("--json", action="store_true", help="the readings as JSON")
@@ -26,13 +34,22 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Read the pictures; one object for one picture, a list for several."""
-    results = [analyse(path) for path in args.images]
+    results: list[dict[str, Any]] = []
+    for path in args.images:
+        try:
+            results.append(analyse(path))
+        except CommandError as error:
+            if len(args.images) == 1:
+                raise
+            results.append({"image": str(path), "error": str(error)})
     if args.json:
         print(json.dumps(results if len(results) > 1 else results[0], indent=2))
-        return 0
     for result in results:
-        _print(result)
-    return 0
+        if "error" in result:
+            print(f"attune: {result['error']}", file=sys.stderr)
+        elif not args.json:
+            _print(result)
+    return 1 if any("error" in result for result in results) else 0
 
 
 def analyse(path: Path) -> dict[str, Any]:
@@ -48,7 +65,8 @@ def analyse(path: Path) -> dict[str, Any]:
     settings = FaceSettings()
     try:
         picture = read_picture(path)
-        view = FaceReader(settings, make_detector(settings)).read(Frame(0, 0.0, picture))
+        with closing(make_detector(settings, thorough=True)) as detector:
+            view = FaceReader(settings, detector).read(Frame(0, 0.0, picture))
     except (CameraError, ModelError) as error:
         raise CommandError(str(error)) from error
     pooled = area_weighted(view)
@@ -83,7 +101,11 @@ def _named(probabilities: Any) -> dict[str, float]:
 
 
 def _print(result: dict[str, Any]) -> None:
-    print(f"{result['image']}: {len(result['faces'])} face(s)")
+    count = len(result["faces"])
+    if not count:
+        print(f"{result['image']}: no face found (it should be lit and look at the camera)")
+        return
+    print(f"{result['image']}: {count} face{'s' if count > 1 else ''}")
     for face in result["faces"]:
         best = sorted(face["probabilities"].items(), key=lambda item: -item[1])[:3]
         shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in best)

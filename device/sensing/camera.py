@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from device.channels import LatestSlot
 from device.config import CameraSettings
 from device.readings import CameraStatus, Clock, Frame, frozen
+from models_tflite.native_log import caught_lines
 
 Picture = NDArray[np.uint8]
 """(height, width, 3), blue-green-red."""
@@ -24,6 +26,11 @@ Picture = NDArray[np.uint8]
 BUILTIN = Path(__file__).resolve().parent.parent / "assets" / "astronaut.jpg"
 VIDEO_CLASS = Path("/sys/class/video4linux")
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
+_PICTURE_STARTS = (b"\xff\xd8", b"\x89PNG", b"RIFF", b"BM", b"II*\0", b"MM\0*")
+_DECODER_COMPLAINT = re.compile(
+    rb"Corrupt JPEG data|Premature end of JPEG|libpng error|JPEG datastr"
+)
+"""What libjpeg and libpng print about a file that they decode all the same, in part."""
 FROZEN_S = 3.0
 """A live sensor has noise: identical pictures for so long mean that it hangs."""
 DARK_LEVEL = 8.0
@@ -71,12 +78,18 @@ def find_cameras() -> list[CameraDevice]:
 def read_picture(path: Path) -> Picture:
     """Return the picture in a file; raises CameraError naming it."""
     try:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
+        data = path.read_bytes()
     except OSError as error:
         raise CameraError(f"{path}: cannot be read: {error.strerror}") from error
-    picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    if picture is None:
-        raise CameraError(f"{path}: is no picture that can be read (JPEG, PNG, WebP, BMP, TIFF)")
+    if not data.startswith(_PICTURE_STARTS):
+        raise CameraError(f"{path}: is no picture (JPEG, PNG, WebP, BMP or TIFF is needed)")
+    try:
+        with caught_lines(_DECODER_COMPLAINT) as complaints:
+            picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except (cv2.error, MemoryError) as error:
+        raise CameraError(f"{path}: is too large a picture to be read") from error
+    if picture is None or complaints:
+        raise CameraError(f"{path}: is a damaged or unfinished picture; copy it again")
     return np.asarray(picture, np.uint8)
 
 

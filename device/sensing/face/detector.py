@@ -53,16 +53,21 @@ class FaceDetector(Protocol):
     def close(self) -> None: ...
 
 
-def make_detector(settings: FaceSettings, model: Path = MODEL) -> FaceDetector:
-    """Return the configured detector; raises ModelError when the model is missing or damaged."""
+def make_detector(
+    settings: FaceSettings, model: Path = MODEL, *, thorough: bool = False
+) -> FaceDetector:
+    """Return the configured detector; raises ModelError when the model is missing or damaged.
+
+    A ``thorough`` one takes its time over a single picture (see CloserLook).
+    """
     if not model.is_file():
         raise ModelError(f"{model}: the face detection model is missing; run `make setup`")
     # Imported here: it knows this module's types.
     from device.sensing.face.closer import CloserLook
 
     if settings.detector == "mediapipe":
-        return CloserLook(MediaPipeDetector(settings.min_score, model))
-    return CloserLook(LiteRtDetector(settings.min_score, model))
+        return CloserLook(MediaPipeDetector(settings.min_score, model), thorough=thorough)
+    return CloserLook(LiteRtDetector(settings.min_score, model), thorough=thorough)
 
 
 class LiteRtDetector:

@@ -15,6 +15,7 @@ from device.channels import LatestSlot
 from device.config import CameraSettings
 from device.readings import CameraStatus, Frame
 from device.sensing.camera import (
+    BUILTIN,
     CameraError,
     CameraWorker,
     _Watch,
@@ -140,12 +141,14 @@ def test_a_picture_can_be_turned_and_mirrored(tmp_path: Path) -> None:
         ("/dev/video97", "/dev/video97: no such camera"),
         ("no-such-file.mp4", "no such file or camera"),
         ("{bad}/bad.jpg", "is no picture"),
+        ("{bad}/cut.jpg", "damaged or unfinished"),
         ("{bad}/bad.mp4", "is no video"),
         ("{bad}/none.png", "cannot be read"),
     ],
 )
 def test_what_cannot_be_opened_is_named(tmp_path: Path, source: str, message: str) -> None:
     (tmp_path / "bad.jpg").write_bytes(b"no picture")
+    (tmp_path / "cut.jpg").write_bytes(BUILTIN.read_bytes()[:9000])
     (tmp_path / "bad.mp4").write_bytes(b"no video" * 100)
     settings = CameraSettings(source=source.format(bad=tmp_path))
     with pytest.raises(CameraError, match=message):

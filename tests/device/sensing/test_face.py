@@ -105,7 +105,7 @@ def clouds(rng: np.random.Generator, slope: float) -> Picture:
     frequency[0, 0] = 1
     waves = np.fft.irfft2(spectrum / (frequency**slope)[..., None], axes=(0, 1))
     levels = 120 + 50 * (waves - waves.mean()) / waves.std()
-    return np.clip(levels, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(levels, 0, 255), np.uint8)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (5, 400), (400, 5), (48, 48), (1080, 1920)])
@@ -162,7 +162,8 @@ def test_a_tilted_head_is_set_upright(
     box = found.box
     untouched = tilted[round(box.y_px) :, round(box.x_px) :]
     untouched = untouched[: round(box.height_px), : round(box.width_px)]
-    as_it_is = np.asarray(cv2.resize(cv2.cvtColor(untouched, cv2.COLOR_BGR2GRAY), (48, 48)))
+    grey = cv2.cvtColor(untouched, cv2.COLOR_BGR2GRAY)
+    as_it_is = np.asarray(cv2.resize(grey, (48, 48)), np.uint8)
     upright = grey_crop(portrait, plain.detect(portrait)[0])
     assert alike(upright, grey_crop(tilted, found)) > alike(upright, as_it_is) + 0.1
     reading = FaceReader(FaceSettings(), plain).read(Frame(0, 0.0, tilted)).faces[0]
@@ -307,7 +308,49 @@ def test_the_command_prints_faces_and_mood(
     assert "happy" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("content", [None, b"", b"no picture"])
+def test_all_of_a_group_are_found_in_a_picture(
+    portrait: Picture, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = cv2.resize(portrait, None, fx=0.4, fy=0.4, interpolation=cv2.INTER_AREA)
+    path = tmp_path / "group.png"
+    cv2.imwrite(str(path), np.vstack([np.hstack([small] * 4)] * 3))
+    assert main(["face", "analyse", str(path), "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["faces"]) == 12
+
+
+@pytest.mark.parametrize("kind", ["grey", "alpha", "deep grey"])
+def test_any_kind_of_picture_is_read(
+    portrait: Picture, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    path = tmp_path / "picture.png"
+    picture = cv2.cvtColor(portrait, cv2.COLOR_BGR2BGRA if kind == "alpha" else cv2.COLOR_BGR2GRAY)
+    cv2.imwrite(str(path), picture.astype(np.uint16) * 257 if kind == "deep grey" else picture)
+    assert main(["face", "analyse", str(path), "--json"]) == 0
+    (face,) = json.loads(capsys.readouterr().out)["faces"]
+    assert face["probabilities"]["happy"] > 0.5
+
+
+def test_of_several_pictures_the_good_ones_are_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = str(tmp_path / "none.png")
+    assert main(["face", "analyse", missing, str(BUILTIN), "--json"]) == 1
+    captured = capsys.readouterr()
+    first, second = json.loads(captured.out)
+    assert missing in first["error"]
+    assert second["faces"]
+    assert captured.err.count("\n") == 1
+
+
+_PHOTO = BUILTIN.read_bytes()
+_SCRATCHED = _PHOTO[:5000] + bytes(byte ^ 0xA5 for byte in _PHOTO[5000:5400]) + _PHOTO[5400:]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [None, b"", b"no picture", _PHOTO[:200], _PHOTO[: len(_PHOTO) // 2], _SCRATCHED],
+    ids=["missing", "empty", "text", "header only", "half", "scratched"],
+)
 def test_a_bad_picture_is_one_clear_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None
 ) -> None:
