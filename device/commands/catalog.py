@@ -41,7 +41,8 @@ def _add_build(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "make or update the catalogue from folders of music",
         "Reads tags, lyrics (embedded, or song.lrc and song.txt beside song.mp3), loudness and "
         "sound of every music file below DIR. A second run touches only what changed; a broken-"
-        "off one goes on where it was. Without DIR the folders of earlier builds are taken.",
+        "off one goes on where it was. Without DIR the folders of kiosk.toml are taken, or "
+        "those of earlier builds.",
         "attune catalog build ~/Music /mnt/usb/music --workers 2",
     )
     build.add_argument("music", type=Path, nargs="*", metavar="DIR", help="folder with music")
@@ -226,7 +227,8 @@ def run_build(arguments: argparse.Namespace) -> int:
         only_these=arguments.only,
         scheduler=arguments.scheduler,
     )
-    return _build(arguments.music, _folder(arguments), options, arguments.json)
+    music = arguments.music or list(_configured().music)
+    return _build(music, _folder(arguments), options, arguments.json)
 
 
 def run_demo(arguments: argparse.Namespace) -> int:
@@ -364,6 +366,11 @@ def _library(arguments: argparse.Namespace) -> Library:
 def _folder(arguments: argparse.Namespace) -> Path:
     if arguments.folder is not None:
         return Path(arguments.folder).expanduser()
-    from device.config import CatalogSettings
+    return Path(_configured().folder)
 
-    return CatalogSettings().folder.expanduser()
+
+def _configured() -> Any:
+    """Return [catalog] of the settings that `attune run` would take."""
+    from device.commands.run import load_settings
+
+    return load_settings(None).catalog

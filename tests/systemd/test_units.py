@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from device.cli import main
 from device.config import ConfigError, parse
 from tests.data_folder import ROOT
+from tests.fakes.sounds import sine, write_sound
 
 UNITS = ROOT / "systemd"
 NEEDS_SYSTEMD = pytest.mark.skipif(
@@ -146,3 +148,20 @@ def test_at_work_and_in_schools_it_does_not_run() -> None:
         with pytest.raises(ConfigError, match=r"Art\. 5\(1\)\(f\)"):
             parse({"kiosk": {"place": place}})
     assert json.loads(parse({"kiosk": {"place": "care"}}).model_dump_json())["kiosk"]["place"]
+
+
+def test_the_catalogue_service_takes_the_folders_of_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = unit("attune-catalog.service")["Service"]["ExecStart"].split()
+    music, catalogue = tmp_path / "music", tmp_path / "catalogue"
+    music.mkdir()
+    write_sound(music / "calm sea.wav", sine(3))
+    config = tmp_path / "kiosk.toml"
+    config.write_text(f'[catalog]\nmusic = ["{music}"]\nfolder = "{catalogue}"\n')
+    monkeypatch.setenv("ATTUNE_CONFIG", str(config))
+    assert main([*command[1:], "--json", "--workers", "1"]) == 0
+    assert (catalogue / "tracks.sqlite").exists()
+    capsys.readouterr()
+    assert main(["catalog", "info", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["tracks"] == 1
