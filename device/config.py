@@ -186,7 +186,7 @@ class MqttSettings(Section):
     )
     """Empty: no Home Assistant discovery."""
     media_player: bool = False
-    """Also speak to the custom component ``mqtt_media_player``; Home Assistant without it warns."""
+    """Also speak to the custom component ``mqtt_media_player``."""
     publish_mood: bool = True
     """Mood, valence, arousal, confidence, and the reason why a track was chosen."""
     publish_heart_rate: bool = True
