@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -219,20 +218,19 @@ def busy_workers(rows: list[Row], what: str) -> Iterator[None]:
 
 
 STANDSTILL = """
-import sys
-import time
+import signal, sys, time
 longest = 0.0
+ended = []
+signal.signal(signal.SIGTERM, lambda *_: ended.append(True))
 print("watching", flush=True)
-try:
-    while True:
-        before = time.monotonic()
-        time.sleep(0.01)
-        late = time.monotonic() - before - 0.01
-        longest = max(longest, late)
-        if late > 0.1:
-            sys.stderr.write(f"{time.ctime()}: the machine stood still for {late:.2f} s\\n")
-except KeyboardInterrupt:
-    print(longest)
+while not ended:
+    before = time.monotonic()
+    time.sleep(0.01)
+    late = time.monotonic() - before - 0.01
+    longest = max(longest, late)
+    if late > 0.1:
+        sys.stderr.write(f"{time.ctime()}: the machine stood still for {late:.2f} s\\n")
+print(longest)
 """
 
 
@@ -247,7 +245,7 @@ def standstills(rows: list[Row], what: str) -> Iterator[None]:
         try:
             yield
         finally:
-            watcher.send_signal(signal.SIGINT)
+            watcher.terminate()
             longest_s = float(watcher.stdout.readline())
     rows.append(Row(f"{what} longest standstill of an idle process, s", f"{longest_s:.2f}"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -130,6 +131,46 @@ def test_real_portaudio_plays_through_alsa_into_a_file(
     assert len(heard) / RATE_HZ == pytest.approx(1.8, abs=0.02)
     peak_hz = np.abs(np.fft.rfft(heard[:RATE_HZ])).argmax()
     assert peak_hz == pytest.approx(440, abs=1)
+
+
+def test_a_track_deleted_while_it_plays_goes_on_and_one_deleted_before_is_said(
+    songs: list[Track], tmp_path: Path
+) -> None:
+    paths = [shutil.copy(songs[0].path, tmp_path / f"{n}.flac") for n in range(3)]
+    tracks = [a_track(Path(path), number, 1.8) for number, path in enumerate(paths, 1)]
+    with Playing(output="null", crossfade_s=0) as playing:
+        playing.orders.put(m.PlayNow(tracks[0]))
+        playing.until(lambda s: s.position_s > 0.3)
+        for path in paths[:2]:
+            Path(path).unlink()
+        playing.orders.put(m.QueueNext(tracks[1]))
+        playing.until(lambda _: any(ended(playing, 2)))
+        playing.orders.put(m.QueueNext(tracks[2]))
+        playing.until(lambda s: s.track == tracks[2])
+    assert [event.why for event in ended(playing, 1)] == ["finished"]
+    (failed,) = ended(playing, 2)
+    assert failed.why == "failed"
+    assert failed.message == f"{paths[1]}: is not there any more"
+
+
+@pytest.mark.slow
+def test_a_file_that_is_emptied_while_it_plays_is_left_with_a_message(tmp_path: Path) -> None:
+    """As when a memory stick is pulled out: what was read ahead is played, then it is said."""
+    path = write_sound(tmp_path / "long.wav", sine(60.0, rate_hz=RATE_HZ), RATE_HZ)
+    with Playing(output="null", crossfade_s=0) as playing:
+        playing.orders.put(m.PlayNow(a_track(path, 1, 60.0)))
+        playing.until(lambda s: s.position_s > 0.2)
+        os.truncate(path, 1000)
+        playing.until(lambda _: any(ended(playing, 1)), 20)
+        assert any(isinstance(event, m.WantsNext) for event in playing.heard)
+    (failed,) = ended(playing, 1)
+    assert failed.why == "failed"
+    assert "cut off" in failed.message
+
+
+def ended(playing: Playing, track_id: int) -> list[m.TrackEnded]:
+    found = [event for event in playing.heard if isinstance(event, m.TrackEnded)]
+    return [event for event in found if event.track_id == track_id]
 
 
 def test_the_engine_ends_with_the_daemon(songs: list[Track]) -> None:
