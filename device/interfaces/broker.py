@@ -102,8 +102,9 @@ def fault(settings: MqttSettings, error: Exception) -> str:
     match error:
         case socket.gaierror() | UnicodeError():
             why = getattr(error, "strerror", None) or "no valid name"
+            mdns = " (names in .local need libnss-mdns)" if host.endswith(".local") else ""
             return (
-                f"the name {host!r} is not known ({why}): check host in [mqtt], or give the"
+                f"the name {host!r} is not known ({why}): check host in [mqtt]{mdns}, or give the"
                 " broker's address in numbers"
             )
         case ssl.SSLCertVerificationError():

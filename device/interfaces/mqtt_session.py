@@ -89,7 +89,12 @@ class Session:
 
     def turn(self) -> bool:
         """Send and receive what there is, waiting at most :data:`TURN_S`; False when lost."""
-        result = self.client.loop(TURN_S)
+        try:
+            result = self.client.loop(TURN_S)
+        except ValueError as error:  # Such as a topic that is no UTF-8.
+            self.lost = f"it sent what is no MQTT: {getattr(error, 'reason', error)}"
+            self.close()
+            return False
         if result != MQTTErrorCode.MQTT_ERR_SUCCESS and not self.lost:
             self.lost = paho.error_string(result).rstrip(".")
         return not (self.lost or self.taken_over)

@@ -61,7 +61,10 @@ class HomeAssistant:
     def add_broker(self, port: int) -> None:
         """Set up the MQTT integration, as a person does in the settings."""
         flow = self.post("/api/config/config_entries/flow", {"handler": "mqtt"})
-        answer = {"broker": "127.0.0.1", "port": port}
+        answer: dict[str, Any] = {"broker": "127.0.0.1", "port": port}
+        if any(field["name"] == "protocol" for field in flow["data_schema"]):  # From 2026 on.
+            transport = {"set_client_cert": False, "set_ca_cert": "off", "transport": "tcp"}
+            answer |= {"protocol": "5", "other_settings": transport}
         done = self.post(f"/api/config/config_entries/flow/{flow['flow_id']}", answer)
         assert done["type"] == "create_entry", done
 

@@ -179,6 +179,34 @@ def _relay(source: socket.socket, sink: socket.socket) -> None:
         sink.close()
 
 
+@pytest.mark.parametrize(
+    "babble",
+    [
+        b"\x30\x09\x00\x05a/\xff/b\x00x",  # A topic that is no UTF-8.
+        b"\x90\x04\x00\x01\x00\x03",  # A reason that MQTT does not know.
+        b"\xf7\x05hello",
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    ],
+)
+def test_a_broker_that_babbles_is_left_and_tried_again(babble: bytes, start: list[Running]) -> None:
+    came: list[int] = []
+
+    def serve() -> None:
+        for _ in range(2):
+            client, address = server.accept()
+            came.append(address[1])
+            client.recv(4096)
+            client.sendall(b"\x20\x03\x00\x00\x00" + babble)  # First a welcome.
+            client.recv(4096)
+            client.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, daemon=True).start()
+        running = kiosk(start, settings_for(server.getsockname()[1]))
+        note_says(running, "went away")
+        until(lambda: len(came) == 2)
+
+
 # --- who may do what --------------------------------------------------------------------
 
 
