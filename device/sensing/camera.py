@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import time
@@ -31,6 +32,10 @@ _DECODER_COMPLAINT = re.compile(
     rb"Corrupt JPEG data|Premature end of JPEG|libpng error|JPEG datastr"
 )
 """What libjpeg and libpng print about a file that they decode all the same, in part."""
+_FFMPEG_FATAL = "8"
+"""AV_LOG_FATAL of libavutil/log.h."""
+_VIDEO_MAJOR = 81
+"""Device number of cameras in Linux (Documentation/admin-guide/devices.txt)."""
 FROZEN_S = 3.0
 """A live sensor has noise: identical pictures for so long mean that it hangs."""
 DARK_LEVEL = 8.0
@@ -130,6 +135,9 @@ class CaptureSource:
 
     def __init__(self, source: str, settings: CameraSettings) -> None:
         self._name = source
+        # Their warnings come once a second where a camera is missing; `_why_not` says it better.
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", _FFMPEG_FATAL)
         self.is_live = source.isdigit() or source.startswith("/dev/")
         if self.is_live:
             index = int(source) if source.isdigit() else source
@@ -188,20 +196,28 @@ def open_source(settings: CameraSettings) -> Source:
 
 
 def _why_not(source: str, is_live: bool) -> str:
-    if not is_live:
-        return f"{source}: is no video that can be read" if Path(source).exists() else (
-            f"{source}: no such file or camera; `attune devices` lists the cameras"
-        )  # fmt: skip
+    if "://" in source:
+        return "the video stream cannot be reached: is the address right, is the network there?"
     path = Path(f"/dev/video{source}" if source.isdigit() else source)
+    if not is_live and path.exists():
+        return f"{path}: is no video that can be read"
+    if not is_live:
+        return f"{path}: no such file or camera; `attune devices` lists the cameras"
     if not path.exists():
         return f"{path}: no such camera; `attune devices` lists those that are there"
+    return f"{path}: {_why_closed(path)}"
+
+
+def _why_closed(path: Path) -> str:
+    if os.major(path.stat().st_rdev) != _VIDEO_MAJOR:
+        return "is no camera; `attune devices` lists those that are there"
     try:
         path.open("rb").close()
     except PermissionError:
-        return f"{path}: no permission: add the user to the group 'video' and log in again"
+        return "no permission: add the user to the group 'video' and log in again"
     except OSError as error:
-        return f"{path}: cannot be opened: {error.strerror}"
-    return f"{path}: cannot be opened; does another program use it?"
+        return f"cannot be opened: {error.strerror}"
+    return "cannot be opened; does another program use it?"
 
 
 class CameraWorker:

@@ -139,6 +139,8 @@ def test_a_picture_can_be_turned_and_mirrored(tmp_path: Path) -> None:
     ("source", "message"),
     [
         ("/dev/video97", "/dev/video97: no such camera"),
+        ("/dev/null", "/dev/null: is no camera"),
+        ("http://127.0.0.1:1/eye", "cannot be reached"),
         ("no-such-file.mp4", "no such file or camera"),
         ("{bad}/bad.jpg", "is no picture"),
         ("{bad}/cut.jpg", "damaged or unfinished"),
@@ -160,6 +162,34 @@ def test_a_missing_camera_is_said_and_no_end() -> None:
         camera.allowed.set()
         camera.until(lambda: "no such camera" in camera.worker.note)
         assert not camera.is_open
+
+
+def test_a_missing_camera_does_not_fill_the_log(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(CameraError):
+        open_source(CameraSettings(source="/dev/video97"))
+    assert capfd.readouterr().err == ""
+
+
+def test_a_video_of_darkness_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "night.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 20, (320, 240))
+    for _ in range(5):
+        writer.write(np.zeros((240, 320, 3), np.uint8))
+    writer.release()
+    with Running(str(path)) as camera:
+        camera.allowed.set()
+        camera.until(lambda: "picture is black" in camera.worker.note)
+        assert camera.is_open
+
+
+def test_a_camera_that_comes_later_is_used(tmp_path: Path) -> None:
+    path = tmp_path / "late.png"
+    with Running(str(path)) as camera:
+        camera.allowed.set()
+        camera.until(lambda: "cannot be read" in camera.worker.note)
+        cv2.imwrite(str(path), np.full((48, 64, 3), 200, np.uint8))
+        camera.until(lambda: camera.is_open and camera.worker.note == "")
+        assert camera.frame().pixels.mean() > 150
 
 
 def test_an_empty_file_is_no_picture(tmp_path: Path) -> None:
