@@ -71,6 +71,8 @@ END_AT_LATEST_S = 2.0
 ORDERS_KEPT = 64
 EVENTS_KEPT = 256
 PR_SET_PDEATHSIG = 1
+PRIORITY = -11
+"""The nice level that sound servers ask for (PulseAudio, PipeWire)."""
 
 
 class Engine:
@@ -318,6 +320,7 @@ def main() -> int:
         level="INFO", stream=sys.stderr, format="%(levelname)-7s %(name)s: %(message)s"
     )
     _die_with_parent()
+    _ask_for_priority()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer.
     # The decoders may hold the lock for so long at most before the audio loop gets it.
     sys.setswitchinterval(0.001)
@@ -329,6 +332,18 @@ def main() -> int:
     ears = Ears(args.microphone, args.threshold) if args.microphone else None
     Engine(args.output, settings, orders, reporter, ears).run()
     return 0
+
+
+def _ask_for_priority() -> None:
+    """Ask to be let run before other work; where that is not granted, sound may still do.
+
+    Before any thread is started: they inherit it, and a decoder that waits for its turn must not
+    keep the interpreter lock from the mixer.
+    """
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
+    except OSError:
+        log.debug("no priority: LimitNICE does not allow it")
 
 
 def _own_stdout() -> int:

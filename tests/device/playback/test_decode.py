@@ -153,19 +153,19 @@ def test_resampling_leaves_no_image(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.flac", "a.mp3", "a.opus", "alac.m4a"])
-@pytest.mark.parametrize("start_s", [0.4, 24.0])
-def test_start_is_where_it_was_asked(tmp_path: Path, name: str, start_s: float) -> None:
+def test_start_is_where_it_was_asked(tmp_path: Path, name: str) -> None:
     rate_hz = 48_000
     whole = noise(26, 0.1, 1, rate_hz)
     path = write_sound(
         tmp_path / name, whole, rate_hz, "alac" if name.startswith("alac") else ""
     )  # fmt: skip
-    begun = decoded(path, rate_hz, start_s=start_s, end_s=start_s + 1)
-    assert len(begun) == rate_hz
-    original = whole[round(start_s * rate_hz) :][:rate_hz, 0]
-    # After a seek FFmpeg is off by Opus' pre-skip: 6.5 ms, and only when play is taken up anew.
-    slack = 312 if name.endswith("opus") and start_s > 20 else 1
-    assert _lag(original, begun[:, 0]) <= slack
+    for start_s in (0.4, 24.0):
+        begun = decoded(path, rate_hz, start_s=start_s, end_s=start_s + 1)
+        assert len(begun) == rate_hz
+        original = whole[round(start_s * rate_hz) :][:rate_hz, 0]
+        # After a seek FFmpeg is off by Opus' pre-skip: 6.5 ms, and only when play is taken up anew.
+        slack = 312 if name.endswith("opus") and start_s > 20 else 1
+        assert _lag(original, begun[:, 0]) <= slack
 
 
 def _lag(one: NDArray[np.float64], other: NDArray[np.float32]) -> int:
