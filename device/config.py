@@ -83,7 +83,7 @@ class KioskSettings(Section):
 
 
 class CameraSettings(Section):
-    source: str = "auto"
+    source: Annotated[str, Field(min_length=1)] = "auto"
     """``auto``, an index, /dev/video..., a video file, a still picture, ``builtin`` or ``none``."""
     width_px: Annotated[int, Field(ge=160, le=3840)] = 640
     height_px: Annotated[int, Field(ge=120, le=2160)] = 480
