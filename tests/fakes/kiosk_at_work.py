@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -150,10 +150,12 @@ class KioskAtWork:
         return pid
 
     def kill(self) -> None:
-        """End it as a power cut would, with the audio process."""
-        if self.process is not None and self.process.poll() is None:
+        """End it as a power cut would, with the audio process and what a wrapper left behind."""
+        if self.process is None:
+            return
+        with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+        self.process.wait()
 
     def alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
