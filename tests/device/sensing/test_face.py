@@ -244,6 +244,34 @@ def test_an_expression_fades_in_and_a_new_person_begins_anew(
     assert np.allclose(direct, again, atol=1e-5), "nothing of the last person is left"
 
 
+def test_half_of_a_resting_look_is_taken_off(portrait: Picture, plain: FaceDetector) -> None:
+    """Somebody who looks happy all the time is a little less so than on one picture."""
+    picture = shown(portrait, 120)
+    shares = {}
+    for neutral_s in (0.0, 3.0):
+        reader = FaceReader(FaceSettings(neutral_s=neutral_s), plain)
+        for number in range(20):
+            view = reader.read(Frame(number, number / 4, picture))
+        shares[neutral_s] = view.faces[0].probabilities
+    assert shares[3.0][HAPPY] < shares[0.0][HAPPY] - 0.1
+    assert EXPRESSIONS[int(shares[3.0].argmax())] == "happy", "arriving in a mood is no neutral"
+    ahead, behind = EXPRESSIONS.index("neutral"), EXPRESSIONS.index("angry")
+    odds = [share[ahead] / share[behind] for share in shares.values()]
+    assert odds[1] == pytest.approx(odds[0], rel=0.05), "only what leads at rest is taken off"
+
+
+def test_a_poor_glimpse_hardly_moves_the_reading(portrait: Picture, plain: FaceDetector) -> None:
+    clear = shown(portrait, 120)
+    blurred = np.asarray(cv2.GaussianBlur(clear, (0, 0), 9), np.uint8)
+    reader = FaceReader(FaceSettings(neutral_s=0), plain)
+    before = reader.read(Frame(0, 0.0, clear)).faces[0]
+    after = reader.read(Frame(1, 0.5, blurred)).faces[0]
+    alone = FaceReader(FaceSettings(neutral_s=0), plain).read(Frame(0, 0.0, blurred)).faces[0]
+    assert after.quality < 0.5 * before.quality
+    moved = np.abs(after.probabilities - before.probabilities).sum()
+    assert moved < 0.3 * np.abs(alone.probabilities - before.probabilities).sum()
+
+
 def test_the_person_on_the_clip_goes_from_sad_to_happy(plain: FaceDetector) -> None:
     capture = cv2.VideoCapture(str(data_folder("face_clip") / "WolfgangLanger_Pexels.mp4"))
     reader = FaceReader(FaceSettings(), plain)
