@@ -22,6 +22,10 @@ SPECTRUM_COVERAGE = 0.8
 VLF_HZ, LF_HZ, HF_HZ = (0.0033, 0.04), (0.04, 0.15), (0.15, 0.4)
 TACHOGRAM_HZ = 4.0
 SEGMENT_S = 120.0
+LEAST_SHARE = 0.15
+"""Of the mean square that must be the heart's own: less is the difference of two large numbers."""
+NEGLIGIBLE_MS = 2.0
+"""A variability so small is one, whatever its error: below that of any living heart's."""
 LONG_DIFFERENCE_S = 0.05
 """NN50: differences above 50 ms."""
 
@@ -54,12 +58,15 @@ def measure(intervals: Intervals, window_s: float) -> Hrv:
     if count < MIN_INTERVALS_HRV or window_s < HRV_S:
         return Hrv(heart_rate_bpm=rate_bpm, rr_mean_ms=mean_ms)
     variance_ms2 = 1e6 * intervals.variance_s2
-    sdnn_ms = _root(rr_ms[valid].var(ddof=1) - variance_ms2[valid].mean())
+    sdnn_ms = _without_error(float(rr_ms[valid].var(ddof=1)), variance_ms2[valid])
     both = valid[1:] & valid[:-1]
     differences = np.diff(rr_ms)[both]
     if len(differences) < MIN_INTERVALS_HRV // 2:
         return Hrv(heart_rate_bpm=rate_bpm, rr_mean_ms=mean_ms)
-    rmssd_ms = _root(float(np.mean(differences**2 - _difference_variance(variance_ms2)[both])))
+    errors_ms2 = _difference_variance(variance_ms2)[both]
+    rmssd_ms = _without_error(float(np.mean(differences**2)), errors_ms2)
+    if rmssd_ms is None or sdnn_ms is None:
+        return Hrv(heart_rate_bpm=rate_bpm, rr_mean_ms=mean_ms)
     lf_ms2, hf_ms2, vlf_ms2 = _bands(intervals, window_s)
     return Hrv(
         heart_rate_bpm=rate_bpm,
@@ -68,7 +75,7 @@ def measure(intervals: Intervals, window_s: float) -> Hrv:
         rmssd_ms=rmssd_ms,
         pnn50=float(np.mean(np.abs(differences) > 1e3 * LONG_DIFFERENCE_S)),
         sd1_ms=rmssd_ms / np.sqrt(2),
-        sd2_ms=_root(2 * sdnn_ms**2 - rmssd_ms**2 / 2),
+        sd2_ms=float(np.sqrt(max(0.0, 2 * sdnn_ms**2 - rmssd_ms**2 / 2))),
         vlf_ms2=vlf_ms2,
         lf_ms2=lf_ms2,
         hf_ms2=hf_ms2,
@@ -150,6 +157,12 @@ def _smooth(
     )
 
 
-def _root(square: float) -> float:
-    """Return the root; 0 where the error of measurement explains all there is."""
-    return float(np.sqrt(max(0.0, square)))
+def _without_error(square_ms2: float, errors_ms2: NDArray[np.float64]) -> float | None:
+    """Return the root of a mean square less the error of measurement in it.
+
+    None where the error explains nearly all of it: then nothing is known of the heart's own.
+    """
+    rest_ms2 = square_ms2 - float(errors_ms2.mean())
+    if rest_ms2 < LEAST_SHARE * square_ms2:
+        return float(np.sqrt(square_ms2)) if square_ms2 < NEGLIGIBLE_MS**2 else None
+    return float(np.sqrt(rest_ms2))

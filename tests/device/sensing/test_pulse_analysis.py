@@ -79,6 +79,18 @@ def test_noise_makes_variability_larger_in_no_direction() -> None:
     assert np.abs(differences).max() < 4
 
 
+def test_variability_that_is_all_error_is_not_told() -> None:
+    """Beats as regular as a clock in a noisy wave: the rate is sure, the rest is not known."""
+    rng = np.random.default_rng(100)
+    time_s = np.arange(0, 60, 0.01)
+    clock = np.exp(-0.5 * (((time_s % 0.8) - 0.4) / 0.07) ** 2)
+    assert analyse(clock, 100).hrv.rmssd_ms == pytest.approx(0, abs=0.2)
+    for _ in range(6):
+        hrv = analyse(clock + 0.12 * rng.standard_normal(len(clock)), 100).hrv
+        assert hrv.heart_rate_bpm == pytest.approx(75, abs=0.2)
+        assert hrv.rmssd_ms is None or 0 < hrv.rmssd_ms < 6
+
+
 class TestNothingToRead:
     def says(self, samples: np.ndarray, rate_hz: float = 100) -> str:
         found = analyse(samples, rate_hz)
