@@ -102,9 +102,10 @@ class HomeAssistant:
         return str(self._request("/api/template", {"template": text}))
 
     def log(self) -> str:
-        """Return Home Assistant's log."""
-        path = self._folder / "home-assistant.log"
-        return path.read_text() if path.is_file() else (self._folder / "output.txt").read_text()
+        """Return Home Assistant's log, that of the start before as well."""
+        paths = [self._folder / f"home-assistant.log{n}" for n in (".1", "")]
+        texts = [path.read_text() for path in paths if path.is_file()]
+        return "".join(texts) or (self._folder / "output.txt").read_text()
 
     def get(self, path: str) -> Any:
         return self._request(path)

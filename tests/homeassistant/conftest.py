@@ -16,21 +16,13 @@ DOCS = Path(__file__).resolve().parents[2] / "docs" / "home-assistant"
 
 CONFIGURATION = f"""
 automation: !include {DOCS / "automations.yaml"}
-input_boolean: {{lamp: {{}}}}
-input_number: {{lamp: {{min: 0, max: 255}}}}
-light:
-  - platform: template
-    lights:
-      living_room:
-        value_template: "{{{{ is_state('input_boolean.lamp', 'on') }}}}"
-        level_template: "{{{{ states('input_number.lamp') | int }}}}"
-        turn_on: {{action: input_boolean.turn_on, target: {{entity_id: input_boolean.lamp}}}}
-        turn_off: {{action: input_boolean.turn_off, target: {{entity_id: input_boolean.lamp}}}}
-        set_level:
-          - {{action: input_boolean.turn_on, target: {{entity_id: input_boolean.lamp}}}}
-          - action: input_number.set_value
-            target: {{entity_id: input_number.lamp}}
-            data: {{value: "{{{{ brightness }}}}"}}
+mqtt:
+  light:
+    - name: Living room
+      unique_id: lamp
+      schema: json
+      command_topic: lamp/set
+      supported_color_modes: [brightness]
 """
 
 
