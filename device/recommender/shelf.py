@@ -30,6 +30,7 @@ class Shelf:
         self._clock = clock
         self._library: Library | None = None
         self._looked_at: float | None = None
+        self._logged = ""
         self.fault = ""
         """Why there is no music, in one line; empty when there is."""
 
@@ -68,10 +69,11 @@ class Shelf:
                 log.info("catalogue opened: %d tracks", self._library.count)
             elif self._library.reload_if_changed():
                 log.info("catalogue was rebuilt: %d tracks", self._library.count)
-            self.fault = ""
+            self.fault = self._logged = ""
         except CatalogError as error:
+            if str(error) != self._logged:
+                log.warning("%s", error)
+            self._logged = str(error)
             # A damaged rebuild does not take away the good one that is open.
             if self._library is None:
                 self.fault = str(error)
-            if str(error) != self.fault or self._library is not None:
-                log.warning("%s", error)
