@@ -8,14 +8,15 @@ LOCK   := requirements/$(shell scripts/lock_name $(PYTHON))
 FACE   := models_tflite/downloads/face_detection_full_range_sparse.tflite
 
 APT_RUN  := g++ libportaudio2 libegl1 libgles2 libgl1 libglib2.0-0 fonts-noto-cjk
-APT_TEST := mosquitto mosquitto-clients libasound2-plugins pulseaudio pulseaudio-utils \
+APT_TEST := mosquitto mosquitto-clients openssl libasound2-plugins pulseaudio pulseaudio-utils \
             gcc-avr avr-libc libsimavr-dev libelf-dev strace systemd
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-slow check lint types bench bench-% lock clean train-fer
+.PHONY: help setup run demo test test-slow test-homeassistant check lint types bench bench-% lock \
+        clean train-fer
 
 help:  ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # --- set-up ---------------------------------------------------------------------------
 
@@ -56,6 +57,9 @@ test: setup $(VENV)/.tools  ## all quick tests (under five minutes)
 
 test-slow: setup $(VENV)/.tools  ## the long ones too
 	@$(BIN)/python -m pytest
+
+test-homeassistant: setup $(VENV)/.tools  ## the kiosk in a real Home Assistant (600 MB in build/)
+	@scripts/test_homeassistant $(BIN)
 
 check: lint types test  ## lint, types and tests
 
