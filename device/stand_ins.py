@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from device.config import Settings
+from device.playback.cards import output_in_sight
 from device.playback.output import list_outputs
 from device.sensing.camera import find_cameras
 from firmware_bridge.port import list_ports
@@ -40,7 +41,9 @@ def equip(settings: Settings, stand_ins: bool) -> Equipment:
             messages.append("no finger sensor found: a simulated finger stands in for it")
         else:
             messages.append("no finger sensor found: plug one in; no heart rate until then")
-    if playback.output == "auto" and not list_outputs():
+    # Only with a stand-in at hand is it worth the time to try each output.
+    heard = bool(list_outputs()) if stand_ins else output_in_sight()
+    if playback.output == "auto" and not heard:
         if stand_ins:
             playback = playback.model_copy(update={"output": "null"})
             messages.append("no sound card found: playing into a silent output")

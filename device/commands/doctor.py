@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -201,7 +202,8 @@ def _models(_settings: Settings) -> list[Finding]:
         return "expression network answers"
 
     def detector() -> str:
-        make_detector(_settings.face).detect(np.zeros((480, 640, 3), np.uint8))
+        with closing(make_detector(_settings.face)) as eyes:
+            eyes.detect(np.zeros((480, 640, 3), np.uint8))
         return f"face detector answers ({_settings.face.detector})"
 
     findings = []
