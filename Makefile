@@ -9,11 +9,11 @@ FACE   := models_tflite/downloads/face_detection_full_range_sparse.tflite
 
 APT_RUN  := g++ libportaudio2 libegl1 libgles2 libgl1 libglib2.0-0 fonts-noto-cjk
 APT_TEST := mosquitto mosquitto-clients openssl libasound2-plugins pulseaudio pulseaudio-utils \
-            gcc-avr avr-libc libsimavr-dev libelf-dev strace systemd
+            gcc-avr avr-libc libsimavr-dev libelf-dev strace systemd bubblewrap libseccomp2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-slow test-homeassistant check lint types bench bench-% lock \
-        clean train-fer
+.PHONY: help setup run demo install uninstall deb test test-slow test-faults test-homeassistant \
+        soak check lint types bench bench-% lock clean train-fer
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,17 @@ demo: setup  ## one whole visit in under two minutes; pictures and sound in buil
 	@scripts/system_packages $(PYTHON) mosquitto mosquitto-clients
 	@scripts/run_demo $(BIN)
 
+# --- an appliance ---------------------------------------------------------------------
+
+install:  ## sudo make install: Attune as a service of this machine
+	@APT_RUN="$(APT_RUN)" scripts/install
+
+uninstall:  ## sudo make uninstall: away with it, your data stay (PURGE=1: them too)
+	@scripts/uninstall
+
+deb:  ## build/deb/attune_VERSION_ARCH.deb for this Debian and processor
+	@APT_RUN="$(APT_RUN)" scripts/deb
+
 # --- checks ---------------------------------------------------------------------------
 
 test: setup $(VENV)/.tools  ## all quick tests (under five minutes)
@@ -57,6 +68,13 @@ test: setup $(VENV)/.tools  ## all quick tests (under five minutes)
 
 test-slow: setup $(VENV)/.tools  ## the long ones too
 	@$(BIN)/python -m pytest
+
+test-faults: setup $(VENV)/.tools  ## named faults on the whole kiosk (about ten minutes)
+	@$(BIN)/python -m pytest tests/faults -m faults
+
+HOURS ?= 1
+soak: setup $(VENV)/.tools  ## visits for HOURS=; memory, threads, handles with a plot in build/soak/
+	@$(BIN)/python -m benchmarks.soak --hours $(HOURS)
 
 test-homeassistant: setup $(VENV)/.tools  ## the kiosk in a real Home Assistant (600 MB in build/)
 	@scripts/test_homeassistant $(BIN)

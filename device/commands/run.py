@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import resource
 import signal
 import sys
 import threading
@@ -38,6 +39,8 @@ def run(args: argparse.Namespace) -> int:
     """Run the kiosk until it is told to stop."""
     started = time.monotonic()
     set_up_logging(args.log_level)
+    # What is in memory about a person must not reach the disk with a crash.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     from device import kiosk
     from device.stand_ins import equip
 

@@ -50,7 +50,8 @@ class Shelf:
 
     @property
     def count(self) -> int:
-        """How many tracks there are to choose from."""
+        """How many tracks there are to choose from; a catalogue made meanwhile is noticed."""
+        self._look()
         return self._library.count if self._library else 0
 
     def nearest(self, point: EmotionPoint, k: int, exclude: Collection[int] = ()) -> list[Match]:

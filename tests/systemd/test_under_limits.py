@@ -28,7 +28,7 @@ REFUSED = """
 import ctypes, errno, os, sys
 library = ctypes.CDLL(None, use_errno=True)
 calls = {"mount": (0, 0, 0, 0, 0), "swapon": (0, 0), "reboot": (0, 0, 0, 0),
-         "setpriority": (0, 0, 0)}
+         "sched_setscheduler": (0, 0, 0)}
 for name, arguments in calls.items():
     ctypes.set_errno(0)
     getattr(library, name)(*arguments)
