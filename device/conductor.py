@@ -22,6 +22,7 @@ from device.channels import BoundedQueue, LatestSlot
 from device.config import Settings
 from device.mood.fusion import MoodTracker, SaidMood
 from device.music_desk import MusicDesk
+from device.phrases import PHRASES
 from device.playback.messages import PlayerEvent, PlayerOrder
 from device.readings import VisitState as V
 from device.recommender.ranking import Recommender
@@ -97,8 +98,9 @@ class Conductor:
             )
             shelf = opened.enter_context(Shelf(self._settings.catalog.folder, self._clock))
             recommender = Recommender(
-                shelf, self._store, self._settings.recommender, self._wall_clock
-            )
+                shelf, self._store, self._settings.recommender, self._wall_clock,
+                self._settings.kiosk.language,
+            )  # fmt: skip
             self._desk = MusicDesk(self._settings, recommender, self._store, self._wires.orders)
             self._opened = opened.pop_all()
         return self
@@ -330,10 +332,8 @@ class Conductor:
     def _take_words(self, text: str, now: float) -> None:
         words = read_mood(text)
         if words.point is None:
-            self._visit.message = (
-                f"“{text[:40]}” says nothing about a mood that I know."
-                " Try words such as calm, happy, sad, tense."
-            )
+            phrases = PHRASES[self._settings.kiosk.language]
+            self._visit.message = phrases.not_understood.format(text=text[:40])
             return
         self._take_said(SaidMood(words.point, now, "words"), now)
 

@@ -123,6 +123,15 @@ class SensorStatus:
     message: str = ""
 
 
+class PulseAdvice(StrEnum):
+    """What the person can do for a better pulse; the screen says it in its language."""
+
+    FINGER = "put a finger on the sensor"
+    WARM = "warm your finger and lay it on lightly"
+    STILL = "hold still"
+    MORE = "a few seconds more"
+
+
 @dataclass(frozen=True, slots=True)
 class PulseReading:
     """Heart rate, heart-rate variability and stress of the last window."""
@@ -136,7 +145,7 @@ class PulseReading:
     beats_used: int = 0
     beats_rejected: int = 0
     reason: str = ""
-    """Why a value is missing, in words for the person ("hold still")."""
+    """Why a value is missing: a :class:`PulseAdvice`, or empty."""
     heart_rate_bpm: float | None = None
     """Of the last 20 s; everything else is of the whole window."""
     rr_mean_ms: float | None = None

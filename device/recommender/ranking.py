@@ -17,7 +17,8 @@ from pathlib import Path
 from catalog.emotions import EmotionPoint, describe
 from catalog.library import Match
 from device.config import RecommenderSettings
-from device.readings import Mood, MoodSource, Strategy, TrackChoice
+from device.phrases import PHRASES, join_voices
+from device.readings import Mood, Strategy, TrackChoice
 from device.recommender.shelf import Shelf
 from device.storage.kiosk_store import KioskStore, TrackMemory
 
@@ -73,7 +74,9 @@ class Recommender:
         store: KioskStore,
         settings: RecommenderSettings,
         wall_clock: Callable[[], float] = time.time,
+        language: str = "en",
     ) -> None:
+        self._language = language
         self._shelf = shelf
         self._store = store
         self._settings = settings
@@ -109,7 +112,7 @@ class Recommender:
         return TrackChoice(
             track=best.match.track,
             distance=best.match.distance,
-            reason=explain(best, target, mood, strategy),
+            reason=explain(best, target, mood, strategy, self._language),
             target=target,
             strategy=strategy,
         )
@@ -125,40 +128,29 @@ class Recommender:
         self._unplayable.add(track_id)
 
 
-def explain(best: Ranked, target: EmotionPoint, mood: Mood, strategy: Strategy) -> str:
-    """Return why this track, in one sentence a person understands.
+def explain(
+    best: Ranked, target: EmotionPoint, mood: Mood, strategy: Strategy, language: str = "en"
+) -> str:
+    """Return why this track, in sentences a person understands.
 
     The number is the distance in the emotion space, where 0 is the same mood.
     """
-    music = describe(best.match.track.point)
+    phrases = PHRASES[language]
+    felt = describe(mood.point, language)
     if strategy is Strategy.MANUAL:
-        opening = f"You asked for {describe(target)}"
-    elif strategy is Strategy.MATCH:
-        opening = f"{_who_says(mood.sources)} {describe(mood.point)}"
+        opening = phrases.wished.format(mood=describe(target, language))
+    elif strategy in phrases.goals:
+        opening = phrases.stepped.format(mood=felt, goal=phrases.goals[strategy])
+    elif mood.sources:
+        heard = [source.name for source in sorted(mood.sources, key=lambda s: -s.weight)]
+        opening = phrases.matched.format(who=join_voices(phrases, heard), mood=felt)
     else:
-        goal = {
-            Strategy.LIFT: "lift you",
-            Strategy.CALM: "calm you",
-            Strategy.ENERGISE: "wake you up",
-        }[strategy]
-        opening = f"From {describe(mood.point)}, a step to {goal}"
-    liked = ", and it was liked here before" if best.memory.likes > best.memory.dislikes else ""
-    return f"{opening}: this music is {music} (distance {best.match.distance:.2f}){liked}."
-
-
-def _who_says(sources: Sequence[MoodSource]) -> str:
-    voices = {
-        "face": "your face",
-        "pulse": "your pulse",
-        "words": "your words",
-        "touch": "your touch",
-    }
-    names = [voices[source.name] for source in sorted(sources, key=lambda s: -s.weight)]
-    if not names:
-        return "Nothing sure was sensed; taken as"
-    together = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-    verb = "say" if len(names) > 1 or names[0] == "your words" else "says"
-    return f"{together[0].upper()}{together[1:]} {verb}"
+        opening = phrases.unsure.format(mood=felt)
+    music = describe(best.match.track.point, language)
+    sentences = [opening, phrases.music.format(music=music, distance=best.match.distance)]
+    if best.memory.likes > best.memory.dislikes:
+        sentences.append(phrases.liked)
+    return ("" if language == "zh" else " ").join(sentences)
 
 
 def _recency(memory: TrackMemory, wall_now: float, settings: RecommenderSettings) -> float:

@@ -16,7 +16,7 @@ from device.interfaces.screen.parts import Keyed, Kit, Part
 from device.interfaces.screen.theme import Theme
 from device.interfaces.screen.typesetting import NUMBER, SMALL, TINY, Style
 from device.interfaces.screen.view import ScreenView
-from device.readings import KioskState, PulseReading
+from device.readings import KioskState, PulseAdvice, PulseReading
 
 WAVE_PER_S = 62.0
 """Layout units of width for one second of pulse, so that a beat keeps its shape."""
@@ -96,6 +96,15 @@ def paint_arc(
     kit.type.write(surface, second, rest, TINY, theme.soft, align="centre", anchor="top")
 
 
+PULSE_HINTS: dict[str, str] = {
+    PulseAdvice.FINGER: "sensing.rest_finger",
+    PulseAdvice.WARM: "sensing.warm_finger",
+    PulseAdvice.STILL: "sensing.hold_still",
+    PulseAdvice.MORE: "sensing.more_seconds",
+}
+"""What the pulse asks for, as the screen says it."""
+
+
 def heart_rate(kit: Kit, state: KioskState, view: ScreenView, area: Area) -> Part:
     """Return the heart rate in large digits, or what the person should do for one."""
     pulse = fresh_pulse(state, view)
@@ -107,7 +116,7 @@ def heart_rate(kit: Kit, state: KioskState, view: ScreenView, area: Area) -> Par
     elif pulse is None or not pulse.finger_on:
         hint = kit.say("sensing.rest_finger")
     else:
-        hint = pulse.reason or kit.say("sensing.hold_still")
+        hint = kit.say(PULSE_HINTS.get(pulse.reason, "sensing.hold_still"))
     return Part("heart", area, paint_heart, ("", hint))
 
 

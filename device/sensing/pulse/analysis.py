@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
+from device.readings import PulseAdvice
 from device.sensing.pulse.beats import Beats, find_beats, no_beats
 from device.sensing.pulse.hrv import Hrv, measure
 from device.sensing.pulse.intervals import Intervals, intervals_of
@@ -25,11 +26,8 @@ WEAK_MATCH = 0.88
 """Likeness that not even the better beats of a badly lit finger have."""
 
 FINGER, WARM, STILL, MORE = (
-    "put a finger on the sensor",
-    "warm your finger and lay it on lightly",
-    "hold still",
-    "a few seconds more",
-)
+    PulseAdvice.FINGER, PulseAdvice.WARM, PulseAdvice.STILL, PulseAdvice.MORE,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.emotions import point_from_va
+from catalog.emotions import LANGUAGES, describe, point_from_va
 from catalog.library import Match
 from catalog.track import Track
 from device.config import RecommenderSettings
@@ -68,8 +69,27 @@ def test_the_reason_names_who_said_so_and_the_distance() -> None:
         [match(1, 0.1234)], {match(1, 0).track.path: TrackMemory(likes=1)}, [], NOW, SETTINGS
     )
     sentence = explain(best[0], mood.point, mood, Strategy.MATCH)
-    assert sentence.startswith("Your pulse and your face say ")
+    assert sentence.startswith("Your pulse and your face: ")
     assert "(distance 0.12)" in sentence
     assert "liked here before" in sentence
     for strategy in Strategy:
         assert explain(best[0], mood.point, mood, strategy).endswith(".")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("strategy", Strategy)
+@pytest.mark.parametrize("sources", [(), (MoodSource("words", 1.0, 0.9, 0.0),)])
+def test_the_reason_speaks_the_language_of_the_screen(
+    language: str, strategy: Strategy, sources: tuple[MoodSource, ...]
+) -> None:
+    mood = Mood(0.0, point_from_va(0.4, -0.6), 0.7, sources)
+    best = rank(
+        [match(1, 0.1234)], {match(1, 0).track.path: TrackMemory(likes=1)}, [], NOW, SETTINGS
+    )
+    sentence = explain(best[0], mood.point, mood, strategy, language)
+    assert "0.12" in sentence
+    assert describe(best[0].match.track.point, language) in sentence
+    assert "{" not in sentence
+    if language != "en":
+        assert "music" not in sentence
+        assert sentence != explain(best[0], mood.point, mood, strategy)
