@@ -57,24 +57,24 @@ PLAY: tuple[Act, ...] = (
     Act(3.2, "face and pulse are read", shot="4-sensing"),
     Act(20.0, "music plays to the mood", shot="5-playing"),
     Act(0.5, "the visitor likes it", r.Like(source="screen"), mark="like"),
-    Act(30.0, "and says what the face does not show",
+    Act(27.0, "and says what the face does not show",
         r.SayMood(source="screen", text="I am worried and tense"), mark="“worried and tense”"),
-    Act(14.0, "music to the words, and the pulse is quicker now", shot="6-said"),
+    Act(13.0, "music to the words, and the pulse is quicker now", shot="6-said"),
     Act(0.5, "and wants to be calmed", r.SetStrategy(source="screen", strategy=r.Strategy.CALM),
         mark="calm me"),
     Act(0.5, "another one, please", r.Skip(source="screen")),
-    Act(13.0, "calmer music plays", shot="7-calm"),
+    Act(11.0, "calmer music plays", shot="7-calm"),
     Act(0.5, "one step further", r.Skip(source="screen"), mark="skip"),
-    Act(13.0, "the visitor leaves", r.Stop(source="screen"), finger=False, mark="leaves"),
+    Act(10.0, "the visitor leaves", r.Stop(source="screen"), finger=False, mark="leaves"),
     Act(2.5, "farewell", shot="8-farewell"),
 )  # fmt: skip
 
 FINGER = (
     Phase(0, 66, 40, 20),
-    Phase(62, 67, 38, 20),
-    Phase(72, 91, 13, 8),
-    Phase(88, 88, 14, 9),
-    Phase(116, 68, 34, 18),
+    Phase(60, 67, 38, 20),
+    Phase(68, 91, 13, 8),
+    Phase(80, 88, 14, 9),
+    Phase(108, 68, 34, 18),
     Phase(180, 66, 40, 20),
 )
 """The visitor's pulse: a minute at rest, then tense, then eased by the music."""

@@ -279,11 +279,11 @@ def _draw_field(axes: Any, states: Sequence[KioskState], spans: Sequence[Span]) 
     for index, span in enumerate(spans):
         colour = TRACKS[index % len(TRACKS)]
         axes.plot(span.valence, span.arousal, marker="D", ms=8, color=colour)
-        left = span.valence > 0.2
-        beside = (-9, 7) if left else (9, -11)
+        right = span.valence > 0.2
+        beside = (0, 9) if right else (9, -11)
         axes.annotate(
             _fit(span.title, 26), (span.valence, span.arousal), xytext=beside,
-            textcoords="offset points", fontsize=9, color=colour, ha="right" if left else "left",
+            textcoords="offset points", fontsize=9, color=colour, ha="center" if right else "left",
         )  # fmt: skip
     axes.set(xlim=(-1, 1), ylim=(-1, 1))
     axes.set_xticks((-1, 0, 1))

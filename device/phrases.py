@@ -37,7 +37,7 @@ ENGLISH = Phrases(
     matched="{who}: {mood}.",
     unsure="Nothing sure was sensed; taken as {mood}.",
     wished="You asked for {mood}.",
-    stepped="From {mood} a step to {goal}.",
+    stepped="From “{mood}”, a step to {goal}.",
     goals={Strategy.LIFT: "lift you", Strategy.CALM: "calm you",
            Strategy.ENERGISE: "wake you up"},
     music="This music is {music} (distance {distance:.2f}).",
