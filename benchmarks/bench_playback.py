@@ -3,8 +3,8 @@
 A PulseAudio server of its own with a null sink plays in real time; PortAudio reaches it through
 ALSA, as on a desktop. Two Python threads spin in the daemon's process. Compared: mixing in a
 thread of that process (a), and in the audio process (b, what the product does). For (b) the
-sink's monitor is recorded as well and searched for holes, and the camera, face, sensor and pulse
-workers of the kiosk run beside the spinning threads. Nothing here is a test.
+sink's monitor is recorded as well and searched for holes, and a whole visit of the kiosk with
+every other worker and the screen runs beside the spinning threads. Nothing here is a test.
 """
 
 from __future__ import annotations
@@ -28,7 +28,16 @@ import pytest
 from catalog.emotions import neutral_point
 from catalog.track import Track
 from device.channels import BoundedQueue, LatestSlot
-from device.config import CameraSettings, PlaybackSettings, SensorSettings, Settings
+from device.config import (
+    CameraSettings,
+    CatalogSettings,
+    KioskSettings,
+    MqttSettings,
+    PlaybackSettings,
+    ScreenSettings,
+    SensorSettings,
+    Settings,
+)
 from device.kiosk import build
 from device.playback.deck import BLOCK_FRAMES, Deck, DeckSettings
 from device.playback.messages import PlayerEvent, PlayerOrder, PlayNow, QueueNext, WantsNext
@@ -36,10 +45,12 @@ from device.playback.output import open_output
 from device.playback.player import PlayerWorker
 from device.playback.prefetch import Prefetch
 from device.playback.wire import PlayOrder
-from device.readings import PlayerState
+from device.readings import Consent, PlayerState, Start
 from device.supervisor import Supervisor
 from tests.fakes.alsa_devices import AlsaConfig, PulseServer
+from tests.fakes.broker import Broker
 from tests.fakes.sounds import noise, write_sound
+from tests.fakes.synthetic_library import make_library
 
 TRACK_S = 60.0
 HELD_NUMBERS = 2_000_000
@@ -73,6 +84,7 @@ def main() -> int:
         pulse = PulseServer(folder / "pulse")
         for key, value in pulse.environment.items():
             patch.setenv(key, value)
+        patch.setenv("SDL_VIDEODRIVER", "dummy")
         pulse.start()
         try:
             music = make_music(folder)
@@ -194,27 +206,39 @@ def in_a_thread(music: list[Path], seconds: float, spinners: int, held: bool = F
 
 
 @contextlib.contextmanager
-def busy_workers(rows: list[Row], what: str) -> Iterator[None]:
-    """Run the kiosk's measuring workers on its stand-ins: a portrait and a simulated finger."""
-    house = build(
-        Settings(
-            camera=CameraSettings(source="builtin"),
-            sensor=SensorSettings(port="simulated"),
-            playback=PlaybackSettings(output="null"),
+def busy_workers(rows: list[Row], what: str, folder: Path) -> Iterator[None]:
+    """Run a whole visit of the kiosk beside the player: every worker but its own, and the screen.
+
+    A portrait and a simulated finger are the visitor; the house listens on a real broker.
+    """
+    with contextlib.ExitStack() as opened:
+        broker = opened.enter_context(Broker(folder, "allow_anonymous true"))
+        make_library(folder / "catalogue", 2000)
+        house = build(
+            Settings(
+                kiosk=KioskSettings(state_dir=folder / "state"),
+                camera=CameraSettings(source="builtin"),
+                sensor=SensorSettings(port="simulated"),
+                catalog=CatalogSettings(folder=folder / "catalogue"),
+                mqtt=MqttSettings(host="127.0.0.1", port=broker.port),
+                playback=PlaybackSettings(output="null"),
+                screen=ScreenSettings(mode="window", width_px=800, height_px=480),
+            )
         )
-    )
-    house.camera_allowed.set()
-    supervisor = Supervisor([w for w in house.workers if w.name not in ("player", "conductor")])
-    supervisor.start()
-    try:
-        while any(line.status == "starting" for line in supervisor.health()):
+        house.supervisor = Supervisor([w for w in house.workers if w.name != "player"])
+        opened.callback(house.supervisor.stop)
+        house.supervisor.start()
+        gone = threading.Event()
+        opened.callback(gone.set)
+        threading.Thread(target=house.screen.run, args=(gone, lambda: None), daemon=True).start()
+        while any(line.status == "starting" for line in house.health()):
             time.sleep(0.1)
+        house.commands.put(Start(source="local"))
+        house.commands.put(Consent(source="local", camera=True))
         yield
-    finally:
-        health = supervisor.health()
-        supervisor.stop()
+        health = house.health()
     at_work = [line.name for line in health if line.status == "running" and not line.restarts]
-    rows.append(Row(f"{what} workers beside it: {', '.join(at_work)}", str(len(at_work))))
+    rows.append(Row(f"{what} beside it: {', '.join(at_work)}", str(len(at_work))))
 
 
 STANDSTILL = """
@@ -261,7 +285,7 @@ def in_the_process(
     what = f"(b) process, {spinners} spinning, all workers, {seconds:.0f} s:"
     rows: list[Row] = []
     began_cpu = os.times()
-    with standstills(rows, what), busy_workers(rows, what):
+    with standstills(rows, what), busy_workers(rows, what, folder):
         quiet = spin(spinners, held=True)
         player.play(seconds)
         quiet()
