@@ -82,7 +82,8 @@ def open_history(state_dir: Path) -> Iterator[History]:
         if not path.exists():
             yield History(None)
             return
-        base = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", BUSY_TIMEOUT_S, uri=True)
+        address = f"{path.absolute().as_uri()}?mode=rw"
+        base = sqlite3.connect(address, timeout=BUSY_TIMEOUT_S, uri=True)
     except (OSError, sqlite3.Error) as error:
         raise CommandError(f"{path}: the kiosk's memory cannot be opened: {error}") from error
     try:
