@@ -20,9 +20,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from catalog.library import CatalogError, Library
 from device import kiosk
 from device import readings as r
+from device.commands.errors import CommandError
 from device.config import Settings, parse
 from device.readings import VisitState as V
 from firmware_bridge.simulated_finger import Phase, simulated_finger
@@ -95,17 +98,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m device.demo", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("build/demo"))
     parser.add_argument("--catalogue", type=Path, required=True, help="catalogue to play from")
+    parser.add_argument(
+        "--recording", type=Path, help="pulse of a real person (CSV, WFDB) for the simulated finger"
+    )
     args = parser.parse_args()
     logging.basicConfig(level="WARNING", format="%(levelname)s %(name)s: %(message)s")
     try:
         Library.open(args.catalogue).close()
-    except CatalogError as error:
+        visitor = _finger(args.recording)
+    except (CatalogError, CommandError) as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     shutil.rmtree(args.out, ignore_errors=True)
     args.out.mkdir(parents=True)
     with ExitStack() as opened:
-        finger = opened.enter_context(SimulatedSensor(simulated_finger(FINGER)))
+        finger = opened.enter_context(visitor)
         finger.lift_finger(True)
         port = opened.enter_context(_Broker(args.out)).port
         settings = demo_settings(args.out, args.catalogue, finger.path, port)
@@ -114,6 +121,18 @@ def main() -> int:
 
     draw_visit(record.states, record.acts, record.began_at, args.out)
     return _report(args.out, record)
+
+
+def _finger(recording: Path | None) -> SimulatedSensor:
+    """Return the visitor's finger: made up, or the best channel of a recording."""
+    if recording is None:
+        return SimulatedSensor(simulated_finger(FINGER))
+    from device.commands.pulse import analyse_file
+
+    channel, _ = analyse_file(recording)
+    low, high = np.percentile(channel.samples, (1, 99))
+    ten_bits = 512 + 400 * (channel.samples - (low + high) / 2) / (high - low)
+    return SimulatedSensor(np.clip(ten_bits, 0, 1023), channel.rate_hz)
 
 
 def demo_settings(
