@@ -90,12 +90,12 @@ types: $(VENV)/.tools
 bench: setup $(VENV)/.tools  ## the numbers of the whole box, as a table
 	@$(BIN)/python -m benchmarks.bench_box
 
-bench-%: setup $(VENV)/.tools  ## one room: face, fer, pulse, index, words, sound, playback, screen
+bench-%: setup $(VENV)/.tools  ## one room: face, fer, pulse, index, words, playback, screen
 	@$(BIN)/python -m benchmarks.bench_$*
 
 # --- for those who change things --------------------------------------------------------
 
-bench-pulse: $(VENV)/.peers
+bench-pulse bench-words: $(VENV)/.peers
 
 lock: $(VENV)/.tools  ## resolve the pinned versions anew (needs uv)
 	@scripts/lock
