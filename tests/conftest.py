@@ -6,9 +6,14 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-# Tests judge behaviour; how fast a shared machine is at the moment is no part of it.
+# Tests judge behaviour; how fast a shared machine is at the moment is no part of it. A change is
+# judged by the same examples each time; ATTUNE_EXPLORE=1 looks for new ones.
 settings.register_profile(
-    "attune", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+    "attune",
+    deadline=None,
+    max_examples=60,
+    derandomize="ATTUNE_EXPLORE" not in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("attune")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from firmware_bridge.protocols import PROTOCOLS
@@ -66,6 +66,7 @@ def test_random_bytes_give_no_sample_and_little_memory(name: str, chunks: list[b
 
 @pytest.mark.parametrize("name", SENDERS)
 @given(place=st.integers(0, 10_000), change=st.integers(1, 255), kind=st.sampled_from("xdi"))
+@example(place=66, change=254, kind="i")
 @settings(max_examples=40)
 def test_one_damaged_byte_costs_little(name: str, place: int, change: int, kind: str) -> None:
     sent = wave(200)
@@ -81,7 +82,8 @@ def test_one_damaged_byte_costs_little(name: str, place: int, change: int, kind:
     got = values(parser_of(name).feed(bytes(data)))
     assert len(true) - 25 <= len(got) <= len(true) + 1
     foreign = sum(value not in set(true) for value in got)
-    assert foreign <= (0 if name in ("attune", "nonin") else 2)
+    # Nonin's sum has eight bits: one damaged frame in 256 passes it, as (66, 254, "i") does.
+    assert foreign <= {"attune": 0, "nonin": 1}.get(name, 2)
 
 
 @pytest.mark.slow
