@@ -17,6 +17,7 @@ import zipfile
 from pathlib import Path
 
 from models_tflite import robustness
+from tests.data_folder import find_data
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PEER = REPOSITORY / "build" / "bench" / "emotion_model_quantized.tflite"
@@ -47,8 +48,8 @@ def main() -> int:
 
 def _public_test() -> Path | None:
     given = os.environ.get("FER2013")
-    folder = Path(given) if given else REPOSITORY.parent / "shared" / "data" / "fer2013"
-    return folder / "public_test.npz" if given or folder.is_dir() else None
+    folder = Path(given) if given else find_data("fer2013")
+    return None if folder is None else folder / "public_test.npz"
 
 
 def _peer(path: Path) -> Path | str:

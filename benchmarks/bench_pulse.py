@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from benchmarks.pulse_peers import (
     Method,
@@ -36,7 +35,7 @@ from device.commands.pulse import analyse_file
 from device.config import PulseSettings
 from device.readings import PpgBlock, frozen
 from device.sensing.pulse import PulseStream, analyse
-from tests.data_folder import ROOT, data_folder
+from tests.data_folder import ROOT, find_data
 
 CONDITIONS = ((100, "clean", 0.13), (25, "clean", 0.2), (100, "10dB", 1.2), (100, "motion", 3.5))
 """Rate in Hz, noise, bar in ms."""
@@ -181,10 +180,8 @@ def _rhythm(leads_s: Sequence[Samples], start_s: float) -> tuple[float, float] |
 
 
 def _folder(name: str, pattern: str) -> list[Path]:
-    try:
-        return list(data_folder(name).glob(pattern))
-    except pytest.skip.Exception:
-        return []
+    folder = find_data(name)
+    return [] if folder is None else list(folder.glob(pattern))
 
 
 def _ecg_beats_s(samples: Samples, rate_hz: float) -> Samples:

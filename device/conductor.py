@@ -192,8 +192,8 @@ class Conductor:
         self._enter(V.SENSING, now)
 
     def _agree(self, camera: bool, now: float) -> None:
-        if not self._visit.consented:
-            self._visit.consented, self._visit.consented_at = True, now
+        if self._visit.consented_at is None:
+            self._visit.consented_at = now
         self._visit.camera = camera
 
     def _lead_music(self, now: float, finger: bool) -> None:
@@ -270,14 +270,15 @@ class Conductor:
         return self._wires.faces.latest() if self._wires.camera_allowed.is_set() else None
 
     def _pulse(self) -> r.PulseReading | None:
-        pulse, visit = self._wires.pulse.latest(), self._visit
-        agreed = visit.consented and pulse is not None and pulse.measured_at > visit.consented_at
-        return pulse if agreed else None
+        pulse, since = self._wires.pulse.latest(), self._visit.consented_at
+        if pulse is None or since is None or pulse.measured_at <= since:
+            return None
+        return pulse
 
     def _set_camera(self) -> None:
         wanted = (
             self._visit.state in (V.SENSING, V.PLAYING)
-            and self._visit.consented
+            and self._visit.consented_at is not None
             and self._visit.camera
             and self._camera_allowed_by_owner
         )

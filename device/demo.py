@@ -20,15 +20,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from catalog.library import CatalogError, Library
 from device import kiosk
 from device import readings as r
 from device.commands.errors import CommandError
 from device.config import Settings, parse
 from device.readings import VisitState as V
-from firmware_bridge.simulated_finger import Phase, simulated_finger
+from firmware_bridge.simulated_finger import Phase, as_ten_bits, simulated_finger
 from firmware_bridge.simulator import SimulatedSensor
 
 SCREEN_PX = (1280, 720)
@@ -130,9 +128,7 @@ def _finger(recording: Path | None) -> SimulatedSensor:
     from device.commands.pulse import analyse_file
 
     channel, _ = analyse_file(recording)
-    low, high = np.percentile(channel.samples, (1, 99))
-    ten_bits = 512 + 400 * (channel.samples - (low + high) / 2) / (high - low)
-    return SimulatedSensor(np.clip(ten_bits, 0, 1023), channel.rate_hz)
+    return SimulatedSensor(as_ten_bits(channel.samples), channel.rate_hz)
 
 
 def demo_settings(

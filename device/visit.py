@@ -31,10 +31,9 @@ class Visit:
     path: MoodPath
     began_at: float = 0.0
     began_wall: float = 0.0
-    consented: bool = False
-    """The person agreed to be measured (pulse, and the camera if ``camera``)."""
-    consented_at: float = 0.0
-    """Whatever was measured before has no voice."""
+    consented_at: float | None = None
+    """When the person agreed to be measured (pulse, and the camera if ``camera``); whatever was
+    measured before has no voice. None: not agreed."""
     camera: bool = False
     said: SaidMood | None = None
     choice: TrackChoice | None = None

@@ -64,6 +64,13 @@ def simulated_finger(
     return np.clip(np.round(levels), 0, 1023).astype(np.uint16)
 
 
+def as_ten_bits(recording: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a recording of any unit as an Arduino would have read it, 0..1023."""
+    low, high = np.percentile(recording, (1, 99))
+    swung = ADC_MIDDLE + 400 * (recording - (low + high) / 2) / (high - low)
+    return np.asarray(np.clip(swung, 0, 1023))
+
+
 def beat_times(phases: tuple[Phase, ...], seed: int) -> list[float]:
     """Return when the heart beats, in seconds; the pulse arrives 0.16 s later."""
     rng = np.random.default_rng(seed)

@@ -233,8 +233,8 @@ def _least_squares(basis: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _steps(part_s: tuple[float, float], period_s: float, coarse_hz: float) -> NDArray[np.int64]:
     """Return fine samples around a beat; of a fast pulse fewer, for the next beat is near."""
-    first_s, last_s = (max(-most, min(most, at_s)) for at_s in part_s
-                       for most in (MOST_OF_PERIOD * period_s,))  # fmt: skip
+    most_s = MOST_OF_PERIOD * period_s
+    first_s, last_s = max(-most_s, part_s[0]), min(most_s, part_s[1])
     return np.arange(round(first_s * coarse_hz), round(last_s * coarse_hz) + 1) * STEP
 
 

@@ -117,12 +117,10 @@ def spectrum(intervals: Intervals) -> tuple[NDArray[np.float64], NDArray[np.floa
     """
     valid = intervals.valid
     ends_s, rr_ms = intervals.ends_s[valid], 1e3 * intervals.rr_s[valid]
-    grid_s = np.arange(ends_s[0], ends_s[-1], 1 / TACHOGRAM_HZ) if len(ends_s) > 2 else ends_s
-    length = (
-        int(min(SEGMENT_S, 0.97 * (grid_s[-1] - grid_s[0])) * TACHOGRAM_HZ)
-        if (len(grid_s) > 2)
-        else 0
-    )
+    if len(ends_s) < 3:
+        return np.zeros(0), np.zeros(0)
+    grid_s = np.arange(ends_s[0], ends_s[-1], 1 / TACHOGRAM_HZ)
+    length = int(min(SEGMENT_S, 0.97 * (grid_s[-1] - grid_s[0])) * TACHOGRAM_HZ)
     if length < 0.9 * SEGMENT_S * TACHOGRAM_HZ:
         return np.zeros(0), np.zeros(0)
     tachogram = _smooth(grid_s, ends_s, rr_ms)

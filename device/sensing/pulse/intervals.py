@@ -91,12 +91,11 @@ def _near_the_valid(rr_s: NDArray[np.float64], valid: NDArray[np.bool_]) -> NDAr
 
 def artefacts(rr_s: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return which of consecutive intervals (n,) do not come from the sinus rhythm."""
+    if not len(rr_s):
+        return np.zeros(0, np.bool_)
     if len(rr_s) < 4:
-        return (
-            np.abs(rr_s - np.median(rr_s)) > 0.3 * np.median(rr_s)
-            if len(rr_s)
-            else (np.zeros(0, np.bool_))
-        )
+        usual_s = median(rr_s)
+        return np.asarray(np.abs(rr_s - usual_s) > 0.3 * usual_s)
     change = np.diff(rr_s, prepend=rr_s[0])
     change[0] = change[1:].mean()
     step = change / _threshold(change)
@@ -136,10 +135,6 @@ def _threshold(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def _running_median(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the median of the eleven intervals around each one."""
     half = MEDIAN_WIDTH // 2
-    padded = (
-        np.pad(values, half, mode="reflect")
-        if len(values) > half
-        else (np.pad(values, half, mode="edge"))
-    )
+    padded = np.pad(values, half, mode="reflect" if len(values) > half else "edge")
     around = np.lib.stride_tricks.sliding_window_view(padded, MEDIAN_WIDTH)
     return np.asarray(np.sort(around, axis=1)[:, half], np.float64)

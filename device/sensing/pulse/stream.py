@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -77,11 +79,8 @@ class PulseStream:
         good = np.nan_to_num(block.samples, nan=0.0, posinf=0.0, neginf=0.0)
         if block.gap_before and len(self._samples):
             self._breaks.append(len(self._samples))
-        most = int(self._settings.window_s * rate_hz)
-        joined = np.concatenate((self._samples, good))
-        cut = max(0, len(joined) - most)
-        self._samples = joined[cut:]
-        self._breaks = [index - cut for index in self._breaks if index > cut]
+        self._samples = np.concatenate((self._samples, good))
+        self._keep_last(self._settings.window_s)
         self._new_s += len(good) / rate_hz
         self._followed_s += len(good) / rate_hz
 
@@ -92,8 +91,9 @@ class PulseStream:
             self._clear()
         if not self._finger_on:
             return PulseReading(now, False, 0.0, 0.0, reason=FINGER)
-        if not was_on:
+        if not was_on:  # What came before the finger is not its own.
             self._keep_last(COME_S)
+            self._followed_s = self._window_s
         if self._new_s >= ANALYSE_EVERY_S or self._analysis is None:
             self._new_s = 0.0
             self._analysis = analyse(
@@ -114,6 +114,7 @@ class PulseStream:
             if recent_bpm is not None:
                 stress = self._gauge.read(recent_bpm, found.quality)
         wave, wave_rate_hz = _wave(self._samples, self._rate_hz)
+        measures = asdict(hrv) | {"heart_rate_bpm": recent_bpm}
         return PulseReading(
             measured_at=now,
             finger_on=True,
@@ -122,20 +123,11 @@ class PulseStream:
             beats_used=int(found.intervals.valid.sum()),
             beats_rejected=int((~found.intervals.valid).sum()),
             reason=found.reason or ("" if recent_bpm is not None else STILL),
-            heart_rate_bpm=recent_bpm,
-            rr_mean_ms=hrv.rr_mean_ms,
-            sdnn_ms=hrv.sdnn_ms,
-            rmssd_ms=hrv.rmssd_ms,
-            pnn50=hrv.pnn50,
-            sd1_ms=hrv.sd1_ms,
-            sd2_ms=hrv.sd2_ms,
-            vlf_ms2=hrv.vlf_ms2,
-            lf_ms2=hrv.lf_ms2,
-            hf_ms2=hrv.hf_ms2,
             stress=stress.value if stress else None,
             stress_confidence=stress.confidence if stress else 0.0,
             wave=wave,
             wave_rate_hz=wave_rate_hz,
+            **measures,
         )
 
     @property
@@ -143,11 +135,10 @@ class PulseStream:
         return len(self._samples) / self._rate_hz if self._rate_hz else 0.0
 
     def _keep_last(self, seconds: float) -> None:
-        """Drop what came before the finger."""
+        """Drop what is older."""
         cut = max(0, len(self._samples) - int(seconds * self._rate_hz))
         self._samples = self._samples[cut:]
         self._breaks = [index - cut for index in self._breaks if index > cut]
-        self._followed_s = self._window_s
 
     def _finger_is_on(self, now: float) -> bool:
         if now - self._heard_at > SILENT_S:

@@ -14,6 +14,7 @@ from device.config import PulseSettings, SensorSettings
 from device.readings import PpgBlock, PulseReading, SensorStatus
 from device.sensing.pulse import PulseWorker
 from device.sensing.sensor import SensorWorker
+from firmware_bridge.simulated_finger import as_ten_bits
 from firmware_bridge.simulator import SimulatedSensor
 from tests.data_folder import data_folder
 
@@ -26,8 +27,7 @@ def test_a_recorded_finger_has_the_heart_rate_of_its_chest_strap(subject: str) -
     folder = data_folder("welltory_ppg") / subject
     channel, _ = analyse_file(folder / "PPG.csv")
     strap_ms = np.array((folder / "RR.txt").read_text().split(), float)
-    low, high = np.percentile(channel.samples, (1, 99))
-    adc = np.clip(512 + 400 * (channel.samples - (low + high) / 2) / (high - low), 0, 1023)
+    adc = as_ten_bits(channel.samples)
     blocks: BoundedQueue[PpgBlock] = BoundedQueue(256, drop="oldest")
     readings: LatestSlot[PulseReading] = LatestSlot()
     status: LatestSlot[SensorStatus] = LatestSlot()
