@@ -83,6 +83,7 @@ class MqttWorker:
         if attempt.is_alive():
             return None  # Stopped; the daemon thread ends by its own timeout.
         if attempt.fault:
+            session.close()
             self._set_note(attempt.fault)
             return None
         end = self._clock() + broker.CONNECT_TIMEOUT_S
@@ -128,8 +129,8 @@ class MqttWorker:
         self.gate.forget()
 
     def _note_loss(self, session: Session) -> None:
+        session.close()
         if session.taken_over:
-            session.close()
             self._set_note(
                 f"another kiosk came to {self._address()} with the same id"
                 f" {self._settings.kiosk.id!r}: give each its own id in [kiosk]"

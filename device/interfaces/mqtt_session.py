@@ -137,8 +137,12 @@ class Session:
         self.close()
 
     def close(self) -> None:
-        """Hang up."""
+        """Hang up and let go of the client; to be called however the session ended."""
         self.client.disconnect()
+        # Session and client hold each other: the pair of sockets that paho keeps for itself
+        # would stay open until the collector comes round.
+        self.client.on_connect = self.client.on_disconnect = self.client.on_message = None
+        self.client.on_publish = self.client.on_subscribe = None
 
     def _introduce(self) -> None:
         documents = {

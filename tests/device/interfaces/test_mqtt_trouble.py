@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import socket
 import threading
 from collections.abc import Iterator
@@ -66,6 +67,24 @@ def test_a_broker_that_restarts_in_mid_visit_gets_the_present_and_not_the_past(
     again.publish(f"{BASE}/skip/set", "PRESS")
     assert running.commands.get(5) == r.Skip(source="mqtt")
     again.close()
+
+
+def test_a_lost_connection_leaves_no_handle_open_until_the_collector_comes(
+    broker: Broker, start: list[Running]
+) -> None:
+    running = kiosk(start, settings_for(broker.port))
+    until(lambda: running.worker.note == "")
+    gc.disable()
+    try:
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        for _ in range(3):
+            broker.stop()
+            note_says(running, "nothing listens")
+            broker.start()
+            until(lambda: running.worker.note == "")
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+    finally:
+        gc.enable()
 
 
 def test_a_broker_that_is_not_there_is_said_and_tried_again(
