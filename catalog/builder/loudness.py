@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import av
-import av.audio.stream
 import av.error
 import av.filter
 import numpy as np
+
+from catalog.sound_file import OpenSound, SoundFileError, open_sound, why
 
 SILENCE_DBFS = -60.0
 """Quieter than this at the ends counts as silence: FFmpeg's ``silencedetect`` default."""
@@ -29,9 +30,6 @@ LONGEST_MEASURED_S = 2 * 3600.0
 
 SHORTEST_S = 1.0
 """A file with less sound than this is no piece of music."""
-
-_MOST_BAD_PACKETS = 200
-"""A file that goes on after so many undecodable packets is given up."""
 
 
 class SoundError(Exception):
@@ -57,16 +55,12 @@ def measure(path: Path) -> SoundMeasure:
         SoundError: it is empty, no sound file, silent or too short; says which.
     """
     try:
-        if path.stat().st_size == 0:
-            raise SoundError("is empty (0 bytes)")
-        with av.open(str(path), metadata_errors="replace") as container:
-            if not container.streams.audio:
-                raise SoundError("has no sound in it")
-            return _measure_stream(container, container.streams.audio[0])
-    except av.error.FFmpegError as error:
-        raise SoundError(f"is not a sound file that can be decoded ({error.strerror})") from error
-    except OSError as error:
-        raise SoundError(f"cannot be read: {error.strerror}") from error
+        with open_sound(path) as file:
+            return _measure_stream(file)
+    except SoundFileError as error:
+        raise SoundError(str(error)) from error
+    except (av.error.FFmpegError, OSError) as error:
+        raise SoundError(f"cannot be read: {why(error)}") from error
 
 
 @dataclass(slots=True)
@@ -90,14 +84,12 @@ class _Ends:
         self.samples += int(frame.samples)
 
 
-def _measure_stream(
-    container: av.container.InputContainer, stream: av.audio.stream.AudioStream
-) -> SoundMeasure:
-    rate = stream.codec_context.sample_rate
+def _measure_stream(file: OpenSound) -> SoundMeasure:
+    rate = file.stream.codec_context.sample_rate
     ends = _Ends(10 ** (SILENCE_DBFS / 20))
     facts: dict[str, str] = {}
     whole = True
-    for frame in _filtered(container, stream):
+    for frame in _filtered(file):
         ends.hear(frame)
         facts = frame.metadata or facts
         rate = frame.sample_rate
@@ -109,7 +101,7 @@ def _measure_stream(
     if ends.first is None:
         raise SoundError("is silent from beginning to end")
     measured_s = ends.samples / rate
-    declared_s = float(container.duration or 0) / av.time_base
+    declared_s = file.duration_s or 0.0
     return SoundMeasure(
         duration_s=measured_s if whole else max(measured_s, declared_s),
         integrated_loudness_lufs=_loudness(facts),
@@ -119,13 +111,13 @@ def _measure_stream(
     )
 
 
-def _filtered(container: Any, stream: Any) -> Iterator[Any]:
+def _filtered(file: OpenSound) -> Iterator[Any]:
     """Yield the decoded frames after the meter, which writes its state into their metadata."""
     graph: Any = None
     sink: Any = None
     source: Any = None
     shape: tuple[object, ...] = ()
-    for frame in _decoded(container, stream):
+    for frame in _decoded(file):
         now = (frame.format.name, frame.layout.name, frame.sample_rate)
         if graph is None:
             graph, source, sink, shape = *_meter(frame), now
@@ -158,20 +150,10 @@ def _pull(sink: Any) -> Iterator[Any]:
             return
 
 
-def _decoded(container: Any, stream: Any) -> Iterator[Any]:
-    """Yield frames; what cannot be decoded is stepped over, up to a point."""
-    bad = 0
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets)
-            yield from packet.decode()
-        except (StopIteration, av.error.EOFError):
-            return
-        except av.error.FFmpegError:
-            bad += 1
-            if bad > _MOST_BAD_PACKETS:
-                return
+def _decoded(file: OpenSound) -> Iterator[Any]:
+    """Yield frames as far as the file can be read."""
+    with suppress(av.error.FFmpegError):
+        yield from file.frames()
 
 
 def _loudness(facts: dict[str, str]) -> float | None:

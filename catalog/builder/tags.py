@@ -15,6 +15,8 @@ from pathlib import Path
 
 from tinytag import TinyTag
 
+from catalog.sound_file import SoundFileError, open_sound
+
 LONGEST_NAME = 300
 LONGEST_TEXT = 20_000
 """Characters kept of a name and of a text; a tag may hold megabytes."""
@@ -108,17 +110,14 @@ def _with_tinytag(path: Path) -> dict[str, list[str]]:
 
 
 def _with_ffmpeg(path: Path) -> dict[str, list[str]]:
-    import av
-    import av.error
-
     try:
-        with av.open(str(path), metadata_errors="replace") as container:
+        with open_sound(path) as file:
             layers: Iterable[Mapping[str, str]] = (
-                *(stream.metadata for stream in container.streams.audio),
-                container.metadata,
+                *(stream.metadata for stream in file.container.streams.audio),
+                file.container.metadata,
             )
             return {key.lower(): [value] for layer in layers for key, value in layer.items()}
-    except (av.error.FFmpegError, OSError, ValueError):
+    except SoundFileError:
         return {}  # The decoding pass says what is wrong with the file.
 
 

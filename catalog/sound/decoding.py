@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.sound_file import OpenSound, SoundFileError, open_sound
+
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
-    from av.container import InputContainer
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +33,8 @@ def decode_mono(path: Path, rate_hz: int, max_s: float | None = None) -> NDArray
     passed over. Raises SoundError for a file that cannot be opened or that holds no sound.
     """
     wanted = None if max_s is None else round(max_s * rate_hz)
-    with _opened(path) as container:
-        sound = _collected(_samples(container, rate_hz, 0.0), wanted)
+    with _opened(path) as file:
+        sound = _collected(_samples(file, rate_hz, 0.0), wanted)
     if len(sound) == 0:
         raise SoundError(f"{path}: holds no sound (no audio frame could be decoded)")
     return sound
@@ -48,10 +49,9 @@ def decode_windows(
     short one is decoded whole. Raises SoundError as `decode_mono`.
     """
     short_s = 2 * window_s * count
-    with _opened(path) as container:
-        duration_s = _duration_s(container)
-        if duration_s is not None and duration_s > short_s:
-            windows = list(_sought(container, rate_hz, window_s, count, duration_s))
+    with _opened(path) as file:
+        if file.duration_s is not None and file.duration_s > short_s:
+            windows = list(_sought(file, rate_hz, window_s, count, file.duration_s))
             if windows:
                 return windows
     return _cut(decode_mono(path, rate_hz, short_s), round(window_s * rate_hz), count)
@@ -59,8 +59,8 @@ def decode_windows(
 
 def duration_s(path: Path) -> float | None:
     """Return the length that the file states; None when it states none. Raises SoundError."""
-    with _opened(path) as container:
-        return _duration_s(container)
+    with _opened(path) as file:
+        return file.duration_s
 
 
 def _cut(sound: NDArray[np.float32], size: int, count: int) -> list[NDArray[np.float32]]:
@@ -71,30 +71,15 @@ def _cut(sound: NDArray[np.float32], size: int, count: int) -> list[NDArray[np.f
     return [sound[start : start + size] for start in starts]
 
 
-def _opened(path: Path) -> InputContainer:
-    import av
-
+def _opened(path: Path) -> OpenSound:
     try:
-        # "file:" so that a name with a colon is not taken for a network protocol.
-        container = av.open(f"file:{path}", mode="r", metadata_errors="replace")
-    except (av.FFmpegError, OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise SoundError(f"{path}: cannot be opened as sound ({why})") from error
-    if not container.streams.audio:
-        container.close()
-        raise SoundError(f"{path}: has no audio stream")
-    return container
-
-
-def _duration_s(container: InputContainer) -> float | None:
-    stream = container.streams.audio[0]
-    if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    return None if container.duration is None else container.duration / 1e6
+        return open_sound(path)
+    except SoundFileError as error:
+        raise SoundError(f"{path}: {error}") from error
 
 
 def _sought(
-    container: InputContainer, rate_hz: int, window_s: float, count: int, duration_s: float
+    file: OpenSound, rate_hz: int, window_s: float, count: int, duration_s: float
 ) -> Iterator[NDArray[np.float32]]:
     """Yield windows at even places; those behind the end of a truncated file are left out."""
     import av
@@ -102,11 +87,11 @@ def _sought(
     for number in range(count):
         start_s = (duration_s - window_s) * (number + 0.5) / count
         try:
-            container.seek(round(max(0.0, start_s - SEEK_MARGIN_S) * av.time_base))
+            file.container.seek(round(max(0.0, start_s - SEEK_MARGIN_S) * av.time_base))
         except av.FFmpegError as error:
-            log.debug("%s: no seek to %.0f s: %s", container.name, start_s, error)
+            log.debug("%s: no seek to %.0f s: %s", file.container.name, start_s, error)
             continue
-        window = _collected(_samples(container, rate_hz, start_s), round(window_s * rate_hz))
+        window = _collected(_samples(file, rate_hz, start_s), round(window_s * rate_hz))
         if len(window):
             yield window
 
@@ -123,15 +108,13 @@ def _collected(pieces: Iterator[NDArray[np.float32]], wanted: int | None) -> NDA
     return np.concatenate(parts)[:wanted]
 
 
-def _samples(
-    container: InputContainer, rate_hz: int, start_s: float
-) -> Iterator[NDArray[np.float32]]:
+def _samples(file: OpenSound, rate_hz: int, start_s: float) -> Iterator[NDArray[np.float32]]:
     """Yield mono pieces from the first frame that ends after ``start_s`` on."""
     import av
 
     resampler: Any = None
     form: tuple[Any, ...] = ()
-    for frame in _frames(container):
+    for frame in _frames(file):
         if frame.time is not None and frame.time + frame.samples / frame.sample_rate <= start_s:
             continue
         now = (frame.format.name, frame.layout.name, frame.sample_rate)
@@ -147,22 +130,11 @@ def _array(frame: AudioFrame) -> NDArray[np.float32]:
     return np.nan_to_num(piece, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
 
 
-def _frames(container: InputContainer) -> Iterator[AudioFrame]:
-    """Yield what can be decoded; damaged packets are passed over, damaged files end early."""
+def _frames(file: OpenSound) -> Iterator[AudioFrame]:
+    """Yield what can be decoded; damaged files end early."""
     import av
 
-    packets = container.demux(container.streams.audio[0])
-    while True:
-        try:
-            packet = next(packets, None)
-        except av.FFmpegError as error:
-            log.debug("%s: reading ends early: %s", container.name, error)
-            return
-        if packet is None:
-            return
-        try:
-            frames = packet.decode()
-        except av.FFmpegError as error:
-            log.debug("%s: a packet is damaged: %s", container.name, error)
-            continue
-        yield from frames
+    try:
+        yield from file.frames()
+    except av.FFmpegError as error:
+        log.debug("%s: reading ends early: %s", file.container.name, error)

@@ -8,18 +8,15 @@ loudness that BS.1770 measured on the original.
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    import av.container
+from catalog.sound_file import SoundFileError, open_sound, why
 
 RESAMPLER_TAPS = 64
 """Length of the polyphase filter of swresample: twice its default. Measured in
@@ -31,7 +28,6 @@ SEEK_FROM_S = 20.0
 SEEK_EARLIER_S = 2.0
 """Seek this far before the goal, so that decoders with memory have settled at the goal."""
 
-BAD_PACKETS_IN_A_ROW = 100
 CUT_OFF_S = 2.0
 """A file that lacks more than this (and 2 %) of the length it declares is cut off."""
 
@@ -59,27 +55,17 @@ class SoundFile:
         self.rate_hz = rate_hz
         self.start_s = max(0.0, start_s)
         self.end_s = end_s
-        self._fd = _open_regular(path)
         try:
-            self._container = _open_container(path, self._fd)
-        except DecodeError:
-            os.close(self._fd)
-            raise
-        self._stream: Any = self._container.streams.audio[0]
-        if self._stream.codec_context is None:
-            self.close()
-            raise DecodeError(f"{path}: holds sound of a kind that cannot be decoded")
-        # Sound decodes 60 times faster than it plays: more threads only cost memory.
-        self._stream.codec_context.thread_count = 1
+            self._file = open_sound(path)
+        except SoundFileError as error:
+            raise DecodeError(f"{path}: {error}") from error
+        self._container = self._file.container
+        self._stream = self._file.stream
 
     @property
     def duration_s(self) -> float | None:
         """Declared length of the whole file; None where it declares none."""
-        stream = self._stream
-        if stream.duration is not None and stream.time_base:
-            return float(stream.duration * stream.time_base)
-        duration = self._container.duration
-        return float(duration) / 1e6 if duration else None
+        return self._file.duration_s
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
         """Yield (n, 2) float32 blocks, n > 0, in order.
@@ -95,17 +81,14 @@ class SoundFile:
                 given += len(block)
                 yield block
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise DecodeError(f"{self.path}: cannot be read on: {_why(error)}") from error
+            raise DecodeError(f"{self.path}: cannot be read on: {why(error)}") from error
         if given == 0:
             raise DecodeError(f"{self.path}: holds no sound that can be decoded")
         self._check_whole(given / self.rate_hz + self.start_s)
 
     def close(self) -> None:
         """Release the file."""
-        self._container.close()
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        self._file.close()
 
     def __enter__(self) -> SoundFile:
         return self
@@ -161,7 +144,7 @@ class SoundFile:
         goal = int(goal_s / stream.time_base) + origin
         self._container.seek(goal, stream=stream)
         # Only a decoded frame knows its time: a packet's still counts the decoder's delay.
-        landed = next((frame.pts for frame in self._frames()), None)
+        landed = next((frame.pts for frame in self._file.frames()), None)
         if landed is None:
             self._container.seek(origin, stream=stream)
             return 0.0
@@ -182,7 +165,7 @@ class SoundFile:
 
     def _resampled(self) -> Iterator[NDArray[np.float32]]:
         converter: _Converter | None = None
-        for frame in self._frames():
+        for frame in self._file.frames():
             shape = (frame.format.name, frame.layout.name, frame.sample_rate)
             if converter is None or converter.shape != shape:
                 if converter is not None:
@@ -191,27 +174,6 @@ class SoundFile:
             yield from converter.convert(frame)
         if converter is not None:
             yield from converter.flush()
-
-    def _frames(self) -> Iterator[Any]:
-        """Yield decoded frames; a packet that cannot be decoded is stepped over."""
-        import av.error
-
-        bad = 0
-        packets = self._container.demux(self._stream)
-        while True:
-            try:
-                packet = next(packets)
-                frames = packet.decode()
-            except (StopIteration, av.error.EOFError):
-                return
-            except av.error.InvalidDataError:
-                bad += 1
-                if bad >= BAD_PACKETS_IN_A_ROW:
-                    raise
-                continue
-            if frames:
-                bad = 0
-            yield from frames
 
 
 class _Converter:
@@ -256,45 +218,6 @@ class _Converter:
             yield np.nan_to_num(block, nan=0.0, posinf=1.0, neginf=-1.0)
 
 
-def _open_regular(path: Path) -> int:
-    """Open ``path`` for reading, refusing what is no file (a named pipe would hang us)."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except FileNotFoundError:
-        raise DecodeError(f"{path}: is not there any more") from None
-    except OSError as error:
-        raise DecodeError(f"{path}: cannot be opened: {error.strerror}") from error
-    facts = os.fstat(fd)
-    fault = ""
-    if not stat.S_ISREG(facts.st_mode):
-        fault = "is not a file"
-    elif facts.st_size == 0:
-        fault = "is empty (0 bytes)"
-    if fault:
-        os.close(fd)
-        raise DecodeError(f"{path}: {fault}")
-    return fd
-
-
-def _open_container(path: Path, fd: int) -> av.container.InputContainer:
-    """Open by descriptor: any name works, and no name is taken for an address or a list."""
-    import av
-    import av.error
-
-    try:
-        container = av.open(
-            f"file:/proc/self/fd/{fd}",
-            options={"protocol_whitelist": "file"},
-            metadata_errors="replace",
-        )
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise DecodeError(f"{path}: is not a sound file that can be read: {_why(error)}") from error
-    if not container.streams.audio:
-        container.close()
-        raise DecodeError(f"{path}: has no sound in it")
-    return container
-
-
 def _itunes_length(tag: str) -> int | None:
     """Samples without padding as Apple's encoders write them; None without such a tag."""
     fields = tag.split()
@@ -302,7 +225,3 @@ def _itunes_length(tag: str) -> int | None:
         return int(fields[3], 16) or None
     except (IndexError, ValueError):
         return None
-
-
-def _why(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error)

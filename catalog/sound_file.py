@@ -1,0 +1,171 @@
+"""The one way in which Attune opens a sound file: the builder and the player take the same ones.
+
+By descriptor, so that any name works and none is taken for an address; local files only, and of
+the kinds that hold sound: FFmpeg would also follow play lists and descriptions of streams.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from catalog.ogg_repair import mend
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+CONTAINERS = (
+    "aac", "ac3", "aiff", "amr", "ape", "asf", "au", "avi", "caf", "dsf", "dts", "dtshd", "eac3",
+    "flac", "flv", "matroska", "webm", "mov", "mp3", "mpc", "mpc8", "mpeg", "mpegts", "ogg", "oma",
+    "rm", "tak", "truehd", "tta", "voc", "w64", "wav", "wv",
+)  # fmt: skip
+"""FFmpeg's names of what may be opened, whatever the file is called."""
+
+BAD_PACKETS_IN_A_ROW = 100
+"""A file that goes on after so many packets that cannot be decoded is given up."""
+
+
+class SoundFileError(Exception):
+    """A file cannot be opened as sound; the message is the reason, without the path."""
+
+
+class OpenSound:
+    """An open file and its first sound stream; a context manager."""
+
+    def __init__(self, fd: int, container: InputContainer) -> None:
+        """Callers use `open_sound`; the descriptor is closed with it."""
+        self._fd = fd
+        self.container = container
+        self.stream: Any = container.streams.audio[0]
+        # Sound decodes 60 times faster than it plays: more threads only cost memory.
+        self.stream.codec_context.thread_count = 1
+
+    @property
+    def duration_s(self) -> float | None:
+        """Declared length of the whole file; None where it declares none."""
+        if self.stream.duration is not None and self.stream.time_base:
+            return float(self.stream.duration * self.stream.time_base)
+        duration = self.container.duration
+        return float(duration) / 1e6 if duration else None
+
+    def frames(self) -> Iterator[Any]:
+        """Yield decoded frames from where the file stands; damaged packets are stepped over.
+
+        Raises:
+            av.error.FFmpegError: it cannot be read on, or 100 packets in a row are damaged.
+        """
+        import av.error
+
+        bad = 0
+        packets = self.container.demux(self.stream)
+        while True:
+            try:
+                packet = next(packets)
+                frames = packet.decode()
+            except (StopIteration, av.error.EOFError):
+                return
+            except av.error.InvalidDataError:
+                bad += 1
+                if bad >= BAD_PACKETS_IN_A_ROW:
+                    raise
+                continue
+            if frames:
+                bad = 0
+            yield from frames
+
+    def close(self) -> None:
+        """Release the file."""
+        self.container.close()
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_sound(path: Path) -> OpenSound:
+    """Open a file that holds sound.
+
+    Raises:
+        SoundFileError: it is missing, empty, no file, no sound file; says which.
+    """
+    fd = _open_regular(path)
+    try:
+        container = _open_container(fd)
+    except BaseException:
+        os.close(fd)
+        raise
+    streams = container.streams.audio
+    if streams and streams[0].codec_context is not None:
+        return OpenSound(fd, container)
+    container.close()
+    os.close(fd)
+    if streams:
+        raise SoundFileError("holds sound of a kind that cannot be decoded")
+    raise SoundFileError("has no sound in it")
+
+
+def why(error: Exception) -> str:
+    """Return what an error of FFmpeg or of the system says, without paths and numbers."""
+    return str(getattr(error, "strerror", None) or error)
+
+
+def _open_regular(path: Path) -> int:
+    """Open ``path`` for reading, refusing what is no file (a named pipe would hang us)."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise SoundFileError("is not there any more") from None
+    except OSError as error:
+        raise SoundFileError(f"cannot be opened: {error.strerror}") from error
+    facts = os.fstat(fd)
+    if not stat.S_ISREG(facts.st_mode):
+        fault = "is not a file"
+    elif facts.st_size == 0:
+        fault = "is empty (0 bytes)"
+    else:
+        return fd
+    os.close(fd)
+    raise SoundFileError(fault)
+
+
+def _open_container(fd: int) -> InputContainer:
+    import av
+    import av.error
+
+    try:
+        return _opened(f"file:/proc/self/fd/{fd}")
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        first = error
+    mended = mend(fd)
+    if mended is not None:
+        try:
+            return _opened(mended)
+        except (av.error.FFmpegError, OSError, ValueError):
+            mended.close()
+    raise SoundFileError(f"is not a sound file that can be read: {why(first)}") from first
+
+
+def _opened(source: Any) -> InputContainer:
+    import av
+
+    container: InputContainer = av.open(
+        source,
+        mode="r",
+        options={"protocol_whitelist": "file", "format_whitelist": ",".join(CONTAINERS)},
+        metadata_errors="replace",
+    )
+    return container
