@@ -12,6 +12,8 @@ from pathlib import Path
 import torch
 
 from models_tflite.training.fer_data import DataError
+from models_tflite.training.fer_net import FerNet
+from models_tflite.training.fer_teacher import FaceTeacher, load_teacher
 from models_tflite.training.fer_train import (
     Trainer,
     base_parser,
@@ -20,6 +22,13 @@ from models_tflite.training.fer_train import (
     pick_device,
     plan_of,
 )
+
+
+def teacher_of(checkpoint: Path) -> FerNet | FaceTeacher:
+    """The network of a checkpoint of `fer_train`, `fer_distil` or `fer_teacher`."""
+    weights = torch.load(checkpoint, map_location="cpu", weights_only=True)["average"]
+    is_face_teacher = any(name.startswith("blocks.") for name in weights)
+    return load_teacher(checkpoint) if is_face_teacher else load_net(checkpoint)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     device = pick_device()
     plan = plan_of(arguments, teacher_weight=arguments.teacher_weight)
     teachers = [
-        load_net(path).to(device, memory_format=torch.channels_last).requires_grad_(False)
+        teacher_of(path).to(device, memory_format=torch.channels_last).requires_grad_(False)
         for path in arguments.teacher
     ]
     try:

@@ -8,6 +8,7 @@ Run again with the same arguments to go on after an interruption.
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import time
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from models_tflite.training.fer_augment import augmented, mixup
@@ -100,14 +101,15 @@ class Trainer:
         data: TrainSet,
         out: Path,
         device: torch.device,
-        teachers: Sequence[FerNet] = (),
+        teachers: Sequence[nn.Module] = (),
+        net: nn.Module | None = None,
     ) -> None:
         torch.manual_seed(plan.seed)
         self.plan, self.data, self.out, self.device = plan, data, out, device
         self.teachers = teachers
-        self.net = FerNet(plan.spec).to(device, memory_format=torch.channels_last)
-        self.average = FerNet(plan.spec).to(device, memory_format=torch.channels_last)
-        self.average.load_state_dict(self.net.state_dict())
+        net = FerNet(plan.spec) if net is None else net
+        self.net = net.to(device, memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.net)
         decayed = [p for p in self.net.parameters() if p.ndim > 1]
         plain = [p for p in self.net.parameters() if p.ndim <= 1]
         self.optimiser = torch.optim.SGD(
@@ -116,7 +118,7 @@ class Trainer:
         )  # fmt: skip
         self.history: list[dict[str, float]] = []
 
-    def start_from(self, net: FerNet) -> None:
+    def start_from(self, net: nn.Module) -> None:
         """Begin with another run's weights in place of random ones."""
         self.net.load_state_dict(net.state_dict())
         self.average.load_state_dict(net.state_dict())
@@ -262,7 +264,9 @@ def load_net(checkpoint: Path) -> FerNet:
     return net
 
 
-def logits_of(net: FerNet, split: FerSplit, device: torch.device, *, fast: bool = False) -> Tensor:
+def logits_of(
+    net: nn.Module, split: FerSplit, device: torch.device, *, fast: bool = False
+) -> Tensor:
     """Float logits (N, 7) on the CPU for a whole split; `fast` computes in bfloat16."""
     net.eval()
     parts = []
@@ -273,7 +277,7 @@ def logits_of(net: FerNet, split: FerSplit, device: torch.device, *, fast: bool 
     return torch.cat(parts)
 
 
-def accuracy_of(net: FerNet, split: FerSplit, device: torch.device) -> float:
+def accuracy_of(net: nn.Module, split: FerSplit, device: torch.device) -> float:
     """Share of hard labels met, 0..1, computed in bfloat16: within a tenth of a point."""
     guesses = logits_of(net, split, device, fast=True).argmax(dim=1).numpy()
     return float((guesses == split.labels).mean())
@@ -308,7 +312,7 @@ def base_parser(description: str) -> argparse.ArgumentParser:
 def plan_of(arguments: argparse.Namespace, **more: Any) -> TrainPlan:
     """The plan that the shared arguments describe, with further fields on top."""
     if arguments.full_size:
-        more["sides"] = ((1.0, 48),)
+        more.setdefault("sides", ((1.0, 48),))
     return TrainPlan(
         epochs=arguments.epochs, batch=arguments.batch, rate=arguments.rate,
         weight_decay=arguments.weight_decay, mixup_alpha=arguments.mixup, seed=arguments.seed,
