@@ -31,6 +31,10 @@ SHAPE_S = (-0.24, 0.36)
 MOST_OF_PERIOD = 0.45
 """Neither part reaches farther than this share of the period."""
 FIT_ROUNDS = 3
+MAX_SHIFT_S = 0.05
+"""Farther a round does not move a beat: the slope of the mean beat holds no longer."""
+RIDGE = 1e-9 * np.eye(4)
+"""Where the mean beat is flat there is still one answer."""
 MIN_MATCH = 0.80
 """Correlation with the mean beat below which a beat is not believed (Orphanidou et al. 2015
 take 0.86 for the mean of ten seconds; a single beat may be worse)."""
@@ -94,7 +98,7 @@ def even_power(coarse: Wave, rate_hz: float) -> Wave:
 
     A jerk of the hand is tens of times larger than a beat, and would hide the beats around it.
     """
-    power = _moving_mean(np.square(coarse), _odd(EVEN_S * rate_hz))
+    power = _moving_mean(_running_total(np.square(coarse)), _odd(EVEN_S * rate_hz))
     floor = 1e-6 * float(power.max(initial=0.0))
     return coarse / np.sqrt(np.maximum(power, floor if floor > 0 else 1.0))
 
@@ -118,9 +122,10 @@ def rhythm(coarse: Wave, rate_hz: float, systoles_s: float | None = None) -> Rhy
 
     ``systoles_s``, where known, is the usual time between what looks like systoles: a witness.
     """
-    spectrum = np.fft.rfft(coarse, fast_length(2 * len(coarse)))
-    power = np.fft.irfft(spectrum.real**2 + spectrum.imag**2)
     first, last = int(PERIOD_S[0] * rate_hz), min(int(PERIOD_S[1] * rate_hz), len(coarse) // 2)
+    total = fast_length(len(coarse) + last)
+    spectrum = np.fft.rfft(coarse, total)
+    power = np.fft.irfft(spectrum.real**2 + spectrum.imag**2, total)[:last]
     if last - first < 3 or power[0] <= 0:
         return Rhythm(None, 0.0)
     lags = np.arange(first, last)
@@ -163,10 +168,13 @@ def _blocks_of_interest(coarse: Wave, rate_hz: float) -> NDArray[np.int64]:
     """Return the highest sample of each stretch that stands out as a systole does."""
     power = np.square(np.maximum(coarse, 0))
     peak_width, beat_width = _odd(PEAK_S * rate_hz), _odd(BEAT_S * rate_hz)
-    floor = OFFSET * float(np.mean(np.minimum(power, 4 * float(np.mean(power)))))
-    stands_out = _moving_mean(power, peak_width) > _moving_mean(power, beat_width) + floor
-    edges = np.flatnonzero(np.diff(stands_out.astype(np.int8), prepend=0, append=0))
-    blocks = edges.reshape(-1, 2)
+    floor = OFFSET * float(np.minimum(power, 4 * float(power.mean())).mean())
+    total = _running_total(power)
+    beats = _moving_mean(total, beat_width)
+    beats += floor
+    stands_out = np.zeros(len(power) + 2, np.bool_)
+    np.greater(_moving_mean(total, peak_width), beats, out=stands_out[1:-1])
+    blocks = np.flatnonzero(stands_out[1:] != stands_out[:-1]).reshape(-1, 2)
     blocks = blocks[blocks[:, 1] - blocks[:, 0] >= peak_width - 1]
     if not len(blocks):
         return np.zeros(0, np.int64)
@@ -193,29 +201,32 @@ def _highest_within(peaks: NDArray[np.int64], coarse: Wave, reach: float) -> NDA
 
 def _fit(wave: Waveform, peaks: NDArray[np.int64], period_s: float) -> Beats:
     """Time each beat by least squares against the mean beat, in a few rounds."""
-    fine, rate_hz = wave.fine, wave.rate_hz
-    coarse_hz = wave.coarse_rate_hz
+    fine, rate_hz, coarse_hz = wave.fine, wave.rate_hz, wave.coarse_rate_hz
     steps = _steps(FIT_S, period_s, coarse_hz)
+    # Each part with its neighbours on either side, for the slope.
+    around = np.concatenate((steps, steps - 1, steps + 1))
     lowest, highest = -steps[0] + 1, len(fine) - steps[-1] - 2
+    noise = _noise_factor(len(steps), coarse_hz)
     at = peaks.copy()
     trusted = np.ones(len(at), np.bool_)
     shift_s = np.zeros(len(at))
     for _ in range(FIT_ROUNDS):
-        at = np.clip(at + np.rint(shift_s * rate_hz).astype(np.int64), lowest, highest)
-        parts = fine[at[:, None] + steps]
-        slopes = (fine[at[:, None] + steps + 1] - fine[at[:, None] + steps - 1]) * (rate_hz / 2)
-        mean, slope = _mean_beat(parts, slopes, trusted)
-        basis = np.stack((mean, slope, np.ones(len(steps)), steps / rate_hz), axis=1)
+        at += np.rint(shift_s * rate_hz).astype(np.int64)
+        at = np.minimum(np.maximum(at, lowest), highest)
+        parts = fine[at[:, None] + around]
+        mean = _mean_beat(parts, trusted, len(steps))
+        basis = _basis(mean, steps / rate_hz, rate_hz)
+        parts = parts[:, : len(steps)]
         solve = _least_squares(basis)
         terms = parts @ solve.T
         scale = terms[:, 0]
         safe = np.where(np.abs(scale) > 1e-6, scale, 1e-6)
-        shift_s = np.clip(-terms[:, 1] / safe, -0.05, 0.05)
+        shift_s = np.minimum(np.maximum(-terms[:, 1] / safe, -MAX_SHIFT_S), MAX_SHIFT_S)
         rest = parts - terms @ basis.T
-        spread = np.einsum("ij,ij->i", rest, rest) * _noise_factor(len(steps), coarse_hz)
+        spread = np.einsum("ij,ij->i", rest, rest) * noise
         error_s = np.sqrt(spread * (solve[1] @ solve[1])) / np.abs(safe)
         trusted = (scale > AMPLITUDES[0]) & (scale < AMPLITUDES[1]) & (error_s < MAX_JITTER_S)
-        if trusted.sum() < 3:
+        if np.count_nonzero(trusted) < 3:
             return no_beats()
     match = _match(fine, at, trusted, _steps(SHAPE_S, period_s, coarse_hz))
     settled = np.abs(shift_s) < 2 / rate_hz
@@ -223,12 +234,29 @@ def _fit(wave: Waveform, peaks: NDArray[np.int64], period_s: float) -> Beats:
     return Beats(at / rate_hz + shift_s, error_s, match, good)
 
 
+def _basis(
+    beat: NDArray[np.float64], since_s: NDArray[np.float64], rate_hz: float
+) -> NDArray[np.float64]:
+    """Return what a beat is made of, (n, 4): the mean beat, its slope, a level and a drift.
+
+    ``beat`` (3n,) holds the mean beat, then it a fine sample earlier, then one later.
+    """
+    count = len(since_s)
+    basis = np.empty((count, 4))
+    basis[:, 0] = beat[:count]
+    basis[:, 1] = (beat[2 * count :] - beat[count : 2 * count]) * (rate_hz / 2)
+    basis[:, 2] = 1.0
+    basis[:, 3] = since_s
+    return basis
+
+
 def _least_squares(basis: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the (4, n) matrix that turns n samples into the weights of the basis (n, 4)."""
-    lengths = np.sqrt(np.einsum("ij,ij->j", basis, basis))
-    even = basis / np.where(lengths > 0, lengths, 1.0)
-    products = even.T @ even + 1e-9 * np.eye(basis.shape[1])
-    return np.asarray(np.linalg.solve(products, even.T) / lengths[:, None])
+    products = basis.T @ basis
+    lengths = np.sqrt(products.diagonal())
+    lengths[lengths == 0] = 1.0
+    even = products / (lengths * lengths[:, None]) + RIDGE
+    return np.asarray(np.linalg.solve(even, basis.T / lengths[:, None]) / lengths[:, None])
 
 
 def _steps(part_s: tuple[float, float], period_s: float, coarse_hz: float) -> NDArray[np.int64]:
@@ -260,37 +288,58 @@ def _like_the_others(
 
 
 def _mean_beat(
-    parts: NDArray[np.float64], slopes: NDArray[np.float64], trusted: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the mean beat and its derivative; an outlier more or less does not move it."""
-    chosen = parts[trusted]
-    height = chosen.max(axis=1) - chosen.min(axis=1)
-    middle = median(height)
-    like_most = (height > 0.5 * middle) & (height < 2 * middle)
-    if like_most.sum() < 3:
-        like_most[:] = True
-    return chosen[like_most].mean(axis=0), slopes[trusted][like_most].mean(axis=0)
+    parts: NDArray[np.float64], trusted: NDArray[np.bool_], count: int
+) -> NDArray[np.float64]:
+    """Return the mean of the rows; an outlier more or less does not move it.
+
+    The first ``count`` columns tell how high a beat is.
+    """
+    beats = parts[:, :count]
+    height = beats.max(axis=1) - beats.min(axis=1)
+    middle = median(height[trusted])
+    like_most = trusted & (height > 0.5 * middle) & (height < 2 * middle)
+    if np.count_nonzero(like_most) < 3:
+        like_most = trusted
+    return np.asarray((like_most / np.count_nonzero(like_most)) @ parts)
 
 
 def _match(
     fine: Wave, at: NDArray[np.int64], trusted: NDArray[np.bool_], steps: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Return each beat's correlation with the mean beat, over most of its length."""
-    where = np.clip(at[:, None] + steps, 0, len(fine) - 1)
+    where = np.minimum(np.maximum(at[:, None] + steps, 0), len(fine) - 1)
     parts = fine[where]
-    parts = parts - parts.mean(axis=1, keepdims=True)
-    mean = parts[trusted].mean(axis=0)
+    parts -= parts.mean(axis=1, keepdims=True)
+    mean = (trusted / np.count_nonzero(trusted)) @ parts
     lengths = np.sqrt(np.einsum("ij,ij->i", parts, parts) * (mean @ mean))
-    return np.asarray((parts @ mean) / np.where(lengths > 0, lengths, 1.0), np.float64)
+    lengths[lengths <= 0] = 1.0
+    return np.asarray((parts @ mean) / lengths, np.float64)
 
 
-def _moving_mean(values: Wave, width: int) -> Wave:
-    """Return the centred mean over ``width`` (odd) samples, shorter at the ends."""
-    half = width // 2
-    total = np.concatenate(([0.0], np.cumsum(values)))
-    right = np.minimum(np.arange(len(values)) + half + 1, len(values))
-    left = np.maximum(np.arange(len(values)) - half, 0)
-    return (total[right] - total[left]) / width
+def _running_total(values: Wave) -> Wave:
+    """Return the sums (n + 1,) of the first 0 .. n values."""
+    total = np.empty(len(values) + 1)
+    total[0] = 0.0
+    np.cumsum(values, out=total[1:])
+    return total
+
+
+def _moving_mean(total: Wave, width: int) -> Wave:
+    """Return the mean around each of n values, of which ``total`` (n + 1,) is the running total.
+
+    Over ``width`` (odd, 3 or more) samples; what is missing at the ends counts as zero.
+    """
+    count, half = len(total) - 1, width // 2
+    if count <= width:
+        places = np.arange(count)
+        right, left = np.minimum(places + half + 1, count), np.maximum(places - half, 0)
+        return np.asarray((total[right] - total[left]) / width)
+    mean = np.empty(count)
+    mean[: half + 1] = total[half + 1 : width + 1]
+    np.subtract(total[width + 1 :], total[1:-width], out=mean[half + 1 : -half])
+    np.subtract(total[-1], total[-width : -half - 1], out=mean[-half:])
+    mean /= width
+    return mean
 
 
 def _odd(width: float) -> int:

@@ -60,7 +60,7 @@ def intervals_of(beats: Beats, breaks_s: Sequence[float] = ()) -> Intervals:
         return Intervals(empty, empty, empty, none, none, 0)
     times = beats.times_s
     good = beats.good.copy()
-    rr_s = np.diff(times)
+    rr_s = times[1:] - times[:-1]
     valid = (rr_s >= RR_S[0]) & (rr_s <= RR_S[1])
     for break_s in breaks_s:
         good &= np.abs(times - break_s) > BREAK_REACH_S
@@ -96,7 +96,8 @@ def artefacts(rr_s: NDArray[np.float64]) -> NDArray[np.bool_]:
     if len(rr_s) < 4:
         usual_s = median(rr_s)
         return np.asarray(np.abs(rr_s - usual_s) > 0.3 * usual_s)
-    change = np.diff(rr_s, prepend=rr_s[0])
+    change = np.empty(len(rr_s))
+    np.subtract(rr_s[1:], rr_s[:-1], out=change[1:])
     change[0] = change[1:].mean()
     step = change / _threshold(change)
     away = rr_s - _running_median(rr_s)
@@ -135,6 +136,8 @@ def _threshold(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def _running_median(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the median of the eleven intervals around each one."""
     half = MEDIAN_WIDTH // 2
-    padded = np.pad(values, half, mode="reflect" if len(values) > half else "edge")
-    around = np.lib.stride_tricks.sliding_window_view(padded, MEDIAN_WIDTH)
-    return np.asarray(np.sort(around, axis=1)[:, half], np.float64)
+    places = np.abs(np.arange(-half, len(values) + half))  # Mirrored at both ends.
+    last = len(values) - 1
+    places = np.minimum(np.maximum(last - np.abs(last - places), 0), last)
+    around = values[places[np.arange(len(values))[:, None] + np.arange(MEDIAN_WIDTH)]]
+    return np.asarray(np.partition(around, half, axis=1)[:, half], np.float64)

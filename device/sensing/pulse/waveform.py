@@ -64,31 +64,59 @@ def band_pass(samples: ArrayLike, rate_hz: float, fine_rate_hz: float = FINE_RAT
         raise ValueError("less than a second of signal")
     if not np.isfinite(values).all():
         raise ValueError("the signal holds values that are not numbers")
-    pad = min(round(PAD_S * rate_hz), len(values) - 1)
-    length = fast_length(len(values) + 2 * pad)
-    after = min(length - len(values) - pad, len(values) - 1)
+    plan = _plan(len(values), rate_hz, fine_rate_hz)
     mirrored = np.concatenate(
         (
-            2 * values[0] - values[pad:0:-1],
+            2 * values[0] - values[plan.pad : 0 : -1],
             values,
-            2 * values[-1] - values[-2 : -after - 2 : -1],
+            2 * values[-1] - values[-2 : -plan.after - 2 : -1],
         )
     )
-    total = len(mirrored)
     # What goes out at the end comes in at the beginning: without the line that would be a step.
-    mirrored -= np.linspace(mirrored[0], mirrored[-1], total)
-    fine_total = fast_length(int(np.ceil(total * fine_rate_hz / rate_hz)))
+    mirrored -= mirrored[0] + plan.ramp * (mirrored[-1] - mirrored[0])
+    spectrum = np.fft.rfft(mirrored)[: len(plan.transfer)]
+    spectrum *= plan.transfer
+    fine = np.fft.irfft(spectrum, plan.fine_total)[plan.first : plan.end]
+    return Waveform(fine, plan.fine_rate_hz, len(values) / rate_hz)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """All of the filter that does not depend on the samples."""
+
+    pad: int
+    after: int
+    """Mirrored samples before and after the signal."""
+    ramp: Wave
+    """0 .. 1 over all of them."""
+    transfer: NDArray[np.complex128]
+    """What the spectrum is multiplied with: gain, and the shift by a part of a fine sample."""
+    fine_total: int
+    fine_rate_hz: float
+    first: int
+    end: int
+    """Of the fine samples, those that lie in the signal."""
+
+
+@lru_cache(maxsize=16)
+def _plan(count: int, rate_hz: float, least_fine_hz: float) -> _Plan:
+    """Return how ``count`` samples become fine ones; a stream asks for the same ones for ever."""
+    pad = min(round(PAD_S * rate_hz), count - 1)
+    after = min(fast_length(count + 2 * pad) - count - pad, count - 1)
+    total = pad + count + after
+    fine_total = fast_length(int(np.ceil(total * least_fine_hz / rate_hz)))
     fine_rate_hz = fine_total * rate_hz / total
     gain = _gain(total, rate_hz)
-    spectrum = np.fft.rfft(mirrored)[: len(gain)] * gain
-    fine = np.fft.irfft(spectrum, fine_total) * (fine_total / total)
     start = pad / rate_hz * fine_rate_hz
     first = int(np.ceil(start))
-    if start != first:  # Shift by the part of a sample, in the spectrum, where it is exact.
-        turn = np.exp(2j * np.pi * np.arange(len(spectrum)) * (start - first) / fine_total)
-        fine = np.fft.irfft(spectrum * turn, fine_total) * (fine_total / total)
-    count = int((len(values) - 1) / rate_hz * fine_rate_hz) + 1
-    return Waveform(fine[first : first + count], fine_rate_hz, len(values) / rate_hz)
+    # A part of a sample is turned in the spectrum, where that is exact.
+    turn = np.exp(2j * np.pi * np.arange(len(gain)) * (start - first) / fine_total)
+    transfer = gain * turn * (fine_total / total)
+    ramp = np.linspace(0.0, 1.0, total)
+    for array in (transfer, ramp):
+        array.setflags(write=False)
+    end = first + int((count - 1) / rate_hz * fine_rate_hz) + 1
+    return _Plan(pad, after, ramp, transfer, fine_total, fine_rate_hz, first, end)
 
 
 def even_out(times_s: ArrayLike, samples: ArrayLike) -> tuple[Wave, float]:
@@ -106,7 +134,6 @@ def even_out(times_s: ArrayLike, samples: ArrayLike) -> tuple[Wave, float]:
     return np.interp(grid, times, values), rate_hz
 
 
-@lru_cache(maxsize=8)
 def _gain(total: int, rate_hz: float) -> Wave:
     """Return the filter's gain up to its upper edge."""
     frequency = np.fft.rfftfreq(total, 1 / rate_hz)
@@ -116,7 +143,6 @@ def _gain(total: int, rate_hz: float) -> Wave:
     foot_hz = min(HIGH_EDGE_HZ[0], 0.8 * top_hz)
     fall = np.clip((top_hz - frequency) / (top_hz - foot_hz), 0, 1)
     gain: Wave = (0.5 - 0.5 * np.cos(np.pi * rise)) * (0.5 - 0.5 * np.cos(np.pi * fall))
-    gain.setflags(write=False)
     return gain
 
 
