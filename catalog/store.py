@@ -7,6 +7,7 @@ tracks of files that went away keep their measurements in case the files come ba
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -75,10 +76,9 @@ class Store:
         self._lock = threading.RLock()
         try:
             self._base = self._connect()
-            (self.catalogue_id,) = self._base.execute(
-                "SELECT value FROM meta WHERE key = 'catalogue_id'"
-            ).fetchone()
-        except (OSError, sqlite3.Error) as error:
+            (self.catalogue_id,) = self._one("SELECT value FROM meta WHERE key = 'catalogue_id'")
+        except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
+            # The last: what SQLite wants to say quotes the damaged file.
             raise CatalogError(
                 f"{self.path}: cannot be opened: {error}; if it is damaged, delete it and make it"
                 " anew with `attune catalog build`"
@@ -159,14 +159,27 @@ class Store:
         return ids, points.reshape(len(rows), POINT_LENGTH)
 
     def ids_that(self, wanted: TrackFilter) -> NDArray[np.int64]:
-        """Return the ids (sorted) of the tracks that pass a filter, letter case aside."""
+        """Return the ids (sorted) of the tracks that pass a filter, letter case aside.
+
+        A genre is also found as a word of a longer one: "classical" in "Romantic Classical".
+        """
         rows = self._all(
-            "SELECT track_id FROM tracks WHERE (?1 IS NULL OR genre = ?1 COLLATE NOCASE)"
+            "SELECT track_id FROM tracks"
+            " WHERE (?1 IS NULL OR genre IN (SELECT value FROM json_each(?1)))"
             " AND (?2 IS NULL OR language = ?2 COLLATE NOCASE) AND (NOT ?3 OR NOT explicit)"
             " ORDER BY track_id",
-            (wanted.genre, wanted.language, int(wanted.clean_only)),
+            (self._genres_like(wanted.genre), wanted.language, int(wanted.clean_only)),
         )
         return np.array([row[0] for row in rows], np.int64)
+
+    def _genres_like(self, wanted: str | None) -> str | None:
+        """Return the genres of tracks that hold the words of ``wanted``, as JSON."""
+        if wanted is None:
+            return None
+        present = (str(row[0]) for row in self._all("SELECT DISTINCT genre FROM tracks"))
+        words = _words(wanted)
+        fitting = [genre for genre in present if words in _words(genre)]
+        return json.dumps(fitting if words.strip() else [""])
 
     def banned_ids(self) -> list[int]:
         """Return the ids of the tracks that the owner has banned."""
@@ -276,13 +289,25 @@ class Store:
         return base
 
     def _open(self, address: str) -> sqlite3.Connection:
+        self._address = address
         return sqlite3.connect(
             address, uri=True, timeout=5.0, isolation_level=None, check_same_thread=False
         )
+
+    def _one(self, statement: str) -> tuple[Any, ...]:
+        row: tuple[Any, ...] | None = self._base.execute(statement).fetchone()
+        if row is None:
+            raise sqlite3.DatabaseError("what names the catalogue is gone from it")
+        return row
 
     def _all(self, statement: str, values: Sequence[object] = ()) -> list[Any]:
         try:
             with self._lock:
                 return self._base.execute(statement, values).fetchall()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise CatalogError(f"{self.path}: cannot be read: {error}") from error
+
+
+def _words(genre: str) -> str:
+    """Return the words of a genre between spaces: "Hip-Hop/Rap" gives " hip hop rap "."""
+    return " ".join(("", *re.findall(r"[^\W_]+", genre.casefold()), ""))

@@ -25,7 +25,7 @@ from catalog.analysis import (
 )
 from catalog.emotions import make_point
 from catalog.space import distance
-from catalog.store import STORE_FILE, Store
+from catalog.store import STORE_FILE, Store, TrackFilter
 from catalog.store_writer import StoreWriter
 from tests.fakes.synthetic_library import analysis, make_points
 
@@ -156,6 +156,23 @@ def test_imported_evidence_is_fused_in_and_outlives_a_new_analysis(tmp_path: Pat
         assert [one.source for one in store.evidence(track_id)] == ["label", "sound"]
         assert distance(after.point, POINTS[5]) < distance(before.point, POINTS[5])
         assert distance(again.point, after.point) < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("classical", {1, 2}), ("CLASSICAL", {1, 2}), ("hip hop", {3}), ("rap", {3}),
+        ("class", set()), ("电子", {4}), ("hop hip", set()), ("%", {5}), ("", {5}),
+    ],
+)  # fmt: skip
+def test_a_genre_is_found_as_a_word_of_a_longer_one(
+    tmp_path: Path, wanted: str, found: set[int]
+) -> None:
+    genres = ("Romantic Classical", "classical", "Hip-Hop/Rap", "流行, 电子", "")
+    with StoreWriter(tmp_path) as store:
+        for number, genre in enumerate(genres, 1):
+            assert put(store, f"/m/{number}.flac", number, genre=genre) == number
+        assert set(store.ids_that(TrackFilter(genre=wanted)).tolist()) == found
 
 
 def test_two_threads_may_read(tmp_path: Path) -> None:
