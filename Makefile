@@ -13,7 +13,7 @@ APT_TEST := mosquitto mosquitto-clients openssl libasound2-plugins pulseaudio pu
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo install uninstall deb test test-slow test-faults test-homeassistant \
-        soak check lint types bench bench-% lock clean train-fer
+        test-boot soak fuzz audit check lint types bench bench-% lock clean train-fer
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,11 @@ $(VENV)/.peers: $(VENV)/.tools $(LOCK)-bench.lock
 	@echo "setup: the peers that the benchmarks compare with"
 	@$(BIN)/python -m pip install --quiet --require-hashes -r $(LOCK)-bench.lock
 	@touch $@
+
+# Without a wheel for this Python and processor the search goes without coverage.
+$(VENV)/.fuzz: $(VENV)/.tools $(LOCK)-fuzz.lock
+	@$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: \
+	    -r $(LOCK)-fuzz.lock && touch $@ || echo "setup: there is no atheris for $(PYTHON) here"
 
 $(FACE): scripts/fetch_face_model.py | $(VENV)/.product
 	@$(BIN)/python scripts/fetch_face_model.py $@
@@ -75,6 +80,13 @@ test-faults: setup $(VENV)/.tools  ## named faults on the whole kiosk (about ten
 HOURS ?= 1
 soak: setup $(VENV)/.tools  ## visits for HOURS=; memory, threads, handles with a plot in build/soak/
 	@$(BIN)/python -m benchmarks.soak --hours $(HOURS)
+
+MINUTES ?= 5
+fuzz: setup $(VENV)/.fuzz  ## damaged input for every parser, MINUTES= in all; finds in build/fuzz/
+	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
+
+audit:  ## known holes in the pinned packages (needs the network)
+	@scripts/audit $(PYTHON)
 
 test-homeassistant: setup $(VENV)/.tools  ## the kiosk in a real Home Assistant (600 MB in build/)
 	@scripts/test_homeassistant $(BIN)

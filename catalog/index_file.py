@@ -10,6 +10,7 @@ import hashlib
 import json
 import mmap
 import os
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -26,6 +27,9 @@ FORMAT = "attune-index"
 SCHEMA_VERSION = 1
 METRIC = "l2"
 REMEDY = "make it anew with `attune catalog build`"
+
+_FILE_NAME = re.compile(r"index-[0-9a-f]{16}\.hnsw")
+"""Of the file that a manifest names: in the same folder and no other, whoever wrote it."""
 
 _ALIGN = 16
 """Bytes; every block starts at a multiple, so that its numbers are aligned in memory."""
@@ -104,13 +108,15 @@ def read_blocks(folder: Path, manifest: Manifest) -> tuple[dict[str, Any], list[
         raise CatalogError(f"{path}: is damaged (wrong digest); {REMEDY}")
     try:
         return _cut(content)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise CatalogError(f"{path}: is no index file ({error}); {REMEDY}") from error
 
 
 def _cut(content: mmap.mmap) -> tuple[dict[str, Any], list[NDArray[Any]]]:
     length = int(np.frombuffer(content, "<u8", 1)[0])
     facts = json.loads(content[_ALIGN : _ALIGN + length])
+    if not isinstance(facts, dict):
+        raise TypeError("its head is no table")
     start = _ALIGN + length + (-length % _ALIGN)
     arrays = []
     for kind, size in facts.pop("layout"):
@@ -161,7 +167,7 @@ def read_manifest(folder: Path) -> Manifest:
         data = json.loads(path.read_bytes())
     except OSError as error:
         raise CatalogError(f"{path}: cannot be read: {error.strerror}; {REMEDY}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CatalogError(f"{path}: is damaged ({error}); {REMEDY}") from error
     if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
         raise CatalogError(f"{path}: is not the manifest of an index; {REMEDY}")
@@ -174,9 +180,12 @@ def read_manifest(folder: Path) -> Manifest:
     if seal != _seal(data):
         raise CatalogError(f"{path}: was changed or damaged (wrong seal); {REMEDY}")
     try:
-        return Manifest(**data)
+        manifest = Manifest(**data)
     except TypeError as error:
         raise CatalogError(f"{path}: is damaged ({error}); {REMEDY}") from error
+    if not _FILE_NAME.fullmatch(str(manifest.file)):
+        raise CatalogError(f"{path}: names no index file beside it; {REMEDY}")
+    return manifest
 
 
 def _seal(data: dict[str, Any]) -> str:

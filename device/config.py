@@ -268,7 +268,7 @@ def load(path: Path) -> Settings:
         raise ConfigError(path, [f"cannot be read: {error}"]) from error
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:  # The last: a thousand brackets.
         raise ConfigError(path, [f"is not valid TOML: {error}"]) from error
     return parse(data, path)
 

@@ -76,7 +76,7 @@ def read_sidecar(path: Path) -> str:
     """Return the lyrics in a ``.lrc`` or ``.txt`` file as plain text; empty if unreadable."""
     try:
         with path.open("rb") as file:
-            return strip_times(_decode(file.read(_SIDECAR_BYTES)))[:LONGEST_TEXT]
+            return strip_times(_clean(_decode(file.read(_SIDECAR_BYTES))))[:LONGEST_TEXT]
     except OSError:
         return ""  # It was there a moment ago; the next build sees that it has gone.
 

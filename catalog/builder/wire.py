@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from catalog.analysis import EvidencePart, TrackAnalysis, pack_point, unpack_point
+from catalog.analysis import CatalogError, EvidencePart, TrackAnalysis, pack_point, unpack_point
 
 READY = b"ready\n"
 """A worker's first line: everything it needs is loaded."""
@@ -56,11 +56,13 @@ def encode_outcome(outcome: Outcome) -> bytes:
 
 def decode_outcome(line: bytes) -> Outcome:
     """Return the outcome of a line; raises ValueError when it is none."""
-    data = json.loads(line)
-    analysis = data["analysis"]
-    return Outcome(
-        None if analysis is None else _decode_analysis(analysis), data["failure"], data["notice"]
-    )
+    try:
+        data = json.loads(line)
+        analysis = data["analysis"]
+        found = None if analysis is None else _decode_analysis(analysis)
+        return Outcome(found, data["failure"], data["notice"])
+    except (KeyError, TypeError, RecursionError, CatalogError) as error:
+        raise ValueError(f"no outcome: {error}") from error
 
 
 def _encode_analysis(analysis: TrackAnalysis) -> dict[str, Any]:
