@@ -130,16 +130,14 @@ class VectorIndex:
         self,
         graph: Graph | None,
         ids: NDArray[np.int64],
-        stored: NDArray[np.float32],
-        rows: NDArray[np.uint32],
+        vectors: NDArray[np.float32],
         manifest: Manifest,
     ) -> None:
-        """Take the graph, ids (n,) sorted, and where in ``stored`` the vector of each id is."""
+        """Take the graph, ids (n,), sorted, and vectors (n, dimension)."""
         self.manifest = manifest
         self._graph = graph
         self._ids = ids
-        self._stored = stored
-        self._rows = rows
+        self._vectors = vectors
         self._exact: ExactSearch | None = None
 
     @property
@@ -149,9 +147,9 @@ class VectorIndex:
 
     @property
     def exact(self) -> ExactSearch:
-        """The exact search over the same vectors; they are copied into memory at first use."""
+        """The exact search over the same vectors, prepared at first use."""
         if self._exact is None:
-            self._exact = ExactSearch(self._ids, self._stored[self._rows])
+            self._exact = ExactSearch(self._ids, self._vectors)
         return self._exact
 
     def subset(self, ids: NDArray[np.int64]) -> Subset:
@@ -269,13 +267,13 @@ def load_index(folder: Path, *, catalogue_id: str, space: str, dimension: int) -
             f"{where}: is of the space {found}, wanted is {(space, dimension, METRIC)}; {REMEDY}"
         )
     facts, arrays = index_file.read_blocks(folder, manifest)
-    ids = arrays[0]
+    ids = arrays[0].copy()
     if len(ids) != manifest.count:
         raise CatalogError(f"{where}: says {manifest.count} tracks, the file has {len(ids)}")
     if manifest.count == 0:
         nothing = np.zeros((0, dimension), np.float32)
-        return VectorIndex(None, ids, nothing, np.zeros(0, np.uint32), manifest)
-    return _assemble(where, facts, arrays, manifest)
+        return VectorIndex(None, ids, nothing, manifest)
+    return _assemble(where, facts, ids, arrays[1:], manifest)
 
 
 def _build(vectors: NDArray[np.float32]) -> tuple[dict[str, Any], list[NDArray[Any]]]:
@@ -292,10 +290,14 @@ def _build(vectors: NDArray[np.float32]) -> tuple[dict[str, Any], list[NDArray[A
 
 
 def _assemble(
-    where: Path, facts: dict[str, Any], arrays: list[NDArray[Any]], manifest: Manifest
+    where: Path,
+    facts: dict[str, Any],
+    ids: NDArray[np.int64],
+    arrays: list[NDArray[Any]],
+    manifest: Manifest,
 ) -> VectorIndex:
-    ids, count = arrays[0], manifest.count
-    state = facts | dict(zip(_ARRAYS, arrays[1:], strict=True))
+    count = manifest.count
+    state = facts | dict(zip(_ARRAYS, arrays, strict=True))
     first, end = state["offset_data"], state["label_offset"]
     if (
         state["cur_element_count"] != count
@@ -303,9 +305,9 @@ def _assemble(
         or state[_BASE].size != count * state["size_data_per_element"]
     ):
         raise CatalogError(f"{where}: does not fit its index file; {REMEDY}")
-    graph = hnswlib.Index(state)
+    graph = hnswlib.Index(state)  # Copies the arrays.
     stored = state[_BASE].reshape(count, -1)[:, first:end].view("<f4")
     # Threads add in any order: the row of an id is found by its label.
     rows = np.empty(count, np.uint32)
     rows[state[_LABELS]] = state[_ROWS]
-    return VectorIndex(cast("Graph", graph), ids, stored, rows, manifest)
+    return VectorIndex(cast("Graph", graph), ids, stored[rows], manifest)

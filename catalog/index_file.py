@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import mmap
 import os
 import re
 from collections.abc import Sequence
@@ -91,19 +90,23 @@ def write_blocks(
 
 
 def read_blocks(folder: Path, manifest: Manifest) -> tuple[dict[str, Any], list[NDArray[Any]]]:
-    """Return facts and arrays of the manifest's file, mapped into memory, after checking it.
+    """Return facts and arrays of the manifest's file, read into memory and checked there.
+
+    Not mapped: a file that is written over in place would change, or take away (SIGBUS), what
+    was checked. The arrays keep the whole content alive; copy what is to stay.
 
     Raises:
         CatalogError: it is missing or not, byte for byte, what the manifest says.
     """
     path = folder / manifest.file
     try:
-        with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_size != manifest.bytes:
-                raise CatalogError(f"{path}: is cut short or grown (wrong size); {REMEDY}")
-            content = _map(file.fileno())
+        with path.open("rb", buffering=0) as file:
+            fits = os.fstat(file.fileno()).st_size == manifest.bytes
+            content = file.readall() if fits else b""
     except OSError as error:
         raise CatalogError(f"{path}: cannot be read: {error.strerror}; {REMEDY}") from error
+    if not fits:
+        raise CatalogError(f"{path}: is cut short or grown (wrong size); {REMEDY}")
     if hashlib.sha256(content).hexdigest() != manifest.sha256:
         raise CatalogError(f"{path}: is damaged (wrong digest); {REMEDY}")
     try:
@@ -112,7 +115,7 @@ def read_blocks(folder: Path, manifest: Manifest) -> tuple[dict[str, Any], list[
         raise CatalogError(f"{path}: is no index file ({error}); {REMEDY}") from error
 
 
-def _cut(content: mmap.mmap) -> tuple[dict[str, Any], list[NDArray[Any]]]:
+def _cut(content: bytes) -> tuple[dict[str, Any], list[NDArray[Any]]]:
     length = int(np.frombuffer(content, "<u8", 1)[0])
     facts = json.loads(content[_ALIGN : _ALIGN + length])
     if not isinstance(facts, dict):
@@ -124,11 +127,6 @@ def _cut(content: mmap.mmap) -> tuple[dict[str, Any], list[NDArray[Any]]]:
         arrays.append(array)
         start += array.nbytes + (-array.nbytes % _ALIGN)
     return facts, arrays
-
-
-def _map(descriptor: int) -> mmap.mmap:
-    populate = getattr(mmap, "MAP_POPULATE", 0)  # Linux: read it all ahead.
-    return mmap.mmap(descriptor, 0, flags=mmap.MAP_SHARED | populate, prot=mmap.PROT_READ)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

@@ -1,11 +1,11 @@
 """The owner's music as the kiosk uses it: nearest tracks, a track by its id, its cover.
 
-Only the index is held in memory; tracks are read from the store when they are asked for.
+The index is held in memory; tracks are read from the store when they are asked for, unless they
+are to be held, too: then nothing that befalls the files is felt before the next opening.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from typing import Self
 from catalog.analysis import CatalogError, Failure
 from catalog.emotions import EmotionPoint
 from catalog.explain import Explanation, explain
+from catalog.held_store import open_held
 from catalog.index import Subset
 from catalog.index_file import MANIFEST_FILE, Manifest
 from catalog.indexing import open_index
@@ -25,15 +26,13 @@ from catalog.track import Track
 
 __all__ = ["CatalogError", "CatalogInfo", "Library", "Match"]
 
-log = logging.getLogger(__name__)
-
 COVER_NAMES = ("cover.jpg", "cover.png", "folder.jpg", "folder.png", "front.jpg", "front.png")
 LARGEST_COVER_BYTES = 10_000_000
 
 MOST_SUBSETS = 32
 """Filters kept prepared; one of 220,000 tracks takes up to some megabytes."""
 
-Generation = tuple[int, int]
+Generation = tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +70,28 @@ class CatalogInfo:
 class Library:
     """A catalogue opened for reading; ``cover`` may be called from any thread."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, hold: bool = False) -> None:
         """Use :meth:`open`."""
         self._folder = folder
+        self._hold = hold
         self._lock = threading.Lock()
-        self._generation = self.generation()
-        self._store = Store(folder)
+        self._index_file = folder / MANIFEST_FILE
+        manifest = _stamp(self._index_file)
+        self._store = open_held(folder) if hold else Store(folder)
         try:
             self._index = open_index(self._store, folder)
         except CatalogError:
             self._store.close()
             raise
+        self._index_file = folder / self._index.manifest.file
+        self._generation = (manifest, _stamp(self._index_file))
         self._subsets: dict[TrackFilter, Subset] = {}
 
     @classmethod
-    def open(cls, folder: Path) -> Library:
+    def open(cls, folder: Path, *, hold: bool = False) -> Library:
         """Open the catalogue in ``folder``.
+
+        With ``hold`` the store is copied into memory, unless it is very large.
 
         Raises:
             CatalogError: there is none, or it is damaged; one line that says what to do.
@@ -98,7 +103,7 @@ class Library:
             raise CatalogError(
                 f"the catalogue in {folder} was not finished: run `attune catalog build`"
             )
-        return cls(folder)
+        return cls(folder, hold)
 
     def __enter__(self) -> Self:
         return self
@@ -212,30 +217,23 @@ class Library:
         )
 
     def generation(self) -> Generation:
-        """Return what changes whenever the catalogue is rebuilt; costs one look at a file."""
-        try:
-            status = (self._folder / MANIFEST_FILE).stat()
-        except OSError:
-            return (0, 0)
-        return (status.st_mtime_ns, status.st_ino)
+        """Return what changes whenever the catalogue is rebuilt, or its index is written over."""
+        return _stamp(self._folder / MANIFEST_FILE), _stamp(self._index_file)
 
     def reload_if_changed(self) -> bool:
         """Take over a rebuilt catalogue; True if there was one.
 
-        A catalogue that cannot be loaded is logged and the present one goes on.
+        Raises:
+            CatalogError: what is there now cannot be loaded; the present one goes on, and the
+                next call tries again.
         """
-        now = self.generation()
-        if now == self._generation:
+        if self.generation() == self._generation:
             return False
-        self._generation = now
-        try:
-            fresh = Library(self._folder)
-        except CatalogError as error:
-            log.warning("the rebuilt catalogue is not taken: %s", error)
-            return False
+        fresh = Library.open(self._folder, hold=self._hold)
         with self._lock:
             old, self._store = self._store, fresh._store
-            self._index, self._generation = fresh._index, fresh._generation
+            self._index, self._index_file = fresh._index, fresh._index_file
+            self._generation = fresh._generation
             self._subsets = {}
             old.close()
         return True
@@ -253,6 +251,15 @@ class Library:
                 self._subsets.clear()
             self._subsets[wanted] = self._index.subset(self._store.ids_that(wanted))
         return self._subsets[wanted]
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Return what tells a file from the one that was there before; (0, 0) for none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return (0, 0)
+    return (status.st_mtime_ns, status.st_ino)
 
 
 def _cover_beside(track: Path) -> bytes | None:

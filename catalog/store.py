@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -32,6 +33,9 @@ from catalog.migrations import migrate
 from catalog.track import Track
 
 STORE_FILE = "tracks.sqlite"
+_ROOM_BYTES = 64 << 10
+"""SQLite makes a file of 32 kB beside the store, and a journal, before it reads anything."""
+
 _MAX_SQL_VARIABLES = 500
 """Identifiers per statement; SQLite itself allows 999 at least."""
 
@@ -80,8 +84,7 @@ class Store:
         except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
             # The last: what SQLite wants to say quotes the damaged file.
             raise CatalogError(
-                f"{self.path}: cannot be opened: {error}; if it is damaged, delete it and make it"
-                " anew with `attune catalog build`"
+                f"{self.path}: cannot be opened: {error}; {_remedy(error, folder)}"
             ) from error
 
     def __enter__(self) -> Self:
@@ -289,7 +292,6 @@ class Store:
         return base
 
     def _open(self, address: str) -> sqlite3.Connection:
-        self._address = address
         return sqlite3.connect(
             address, uri=True, timeout=5.0, isolation_level=None, check_same_thread=False
         )
@@ -306,6 +308,19 @@ class Store:
                 return self._base.execute(statement, values).fetchall()
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise CatalogError(f"{self.path}: cannot be read: {error}") from error
+
+
+def _remedy(error: Exception, folder: Path) -> str:
+    """Return what to do; only what is damaged may be advised to be deleted."""
+    try:
+        is_full = shutil.disk_usage(folder).free < _ROOM_BYTES
+    except OSError:
+        is_full = False
+    if is_full:  # SQLite calls it an I/O error when there is no room for its shared memory.
+        return "its disk is full: free some space, what was stored is kept"
+    if getattr(error, "sqlite_errorname", "").startswith("SQLITE_IOERR"):
+        return "look after its disk"
+    return "if it is damaged, delete it and make it anew with `attune catalog build`"
 
 
 def _words(genre: str) -> str:

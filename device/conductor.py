@@ -88,6 +88,8 @@ class Conductor:
         self._mood: r.Mood | None = None
         self._finger_left = True
         """False while the finger of the last visit still rests on the sensor."""
+        self.note = ""
+        """What is amiss with the catalogue while the music plays on."""
         self._seq = 0
 
     def __enter__(self) -> Self:
@@ -96,9 +98,9 @@ class Conductor:
             self._store = opened.enter_context(
                 open_store(self._settings.kiosk.state_dir, self._wall_clock)
             )
-            shelf = opened.enter_context(Shelf(self._settings.catalog.folder, self._clock))
+            self._shelf = opened.enter_context(Shelf(self._settings.catalog.folder, self._clock))
             recommender = Recommender(
-                shelf, self._store, self._settings.recommender, self._wall_clock,
+                self._shelf, self._store, self._settings.recommender, self._wall_clock,
                 self._settings.kiosk.language,
             )  # fmt: skip
             self._desk = MusicDesk(self._settings, recommender, self._store, self._wires.orders)
@@ -353,6 +355,7 @@ class Conductor:
 
     def _publish(self, now: float) -> None:
         visit, wires = self._visit, self._wires
+        self.note = self._shelf.note
         measured = visit.state in (V.SENSING, V.PLAYING)
         mood = self._mood if measured else None
         self._seq += 1

@@ -15,14 +15,17 @@ from device.readings import Clock
 log = logging.getLogger(__name__)
 
 LOOK_AGAIN_S = 5.0
-"""How often a missing or damaged catalogue is tried again, and a good one asked for news."""
+"""How often a missing catalogue is looked for, and a good one asked for news."""
+TRY_AGAIN_S = 30.0
+"""A large one that cannot be loaded takes a while to say so."""
 
 
 class Shelf:
     """Opens the catalogue when it can be opened and says why when it cannot.
 
     Belongs to the thread that uses it. A catalogue that is built or rebuilt while the kiosk
-    runs is taken without a restart.
+    runs is taken without a restart; one that is damaged or written over while the kiosk runs is
+    not missed, for all that choosing needs is held in memory.
     """
 
     def __init__(self, folder: Path, clock: Clock) -> None:
@@ -30,9 +33,10 @@ class Shelf:
         self._clock = clock
         self._library: Library | None = None
         self._looked_at: float | None = None
-        self._logged = ""
         self.fault = ""
         """Why there is no music, in one line; empty when there is."""
+        self.note = ""
+        """What is amiss with the catalogue on disk while the one in memory plays on."""
 
     def __enter__(self) -> Self:
         self._look()
@@ -66,15 +70,25 @@ class Shelf:
         self._looked_at = now
         try:
             if self._library is None:
-                self._library = Library.open(self._folder)
+                self._library = Library.open(self._folder, hold=True)
                 log.info("catalogue opened: %d tracks", self._library.count)
             elif self._library.reload_if_changed():
                 log.info("catalogue was rebuilt: %d tracks", self._library.count)
-            self.fault = self._logged = ""
+            elif self.note:
+                log.info("the catalogue on disk is as it was")
+            self.fault = self.note = ""
         except CatalogError as error:
-            if str(error) != self._logged:
-                log.warning("%s", error)
-            self._logged = str(error)
-            # A damaged rebuild does not take away the good one that is open.
-            if self._library is None:
-                self.fault = str(error)
+            self._miss(str(error), now)
+
+    def _miss(self, why: str, now: float) -> None:
+        if self._library is None:
+            if why != self.fault:
+                log.warning("%s", why)
+            self.fault = why
+            return
+        # A damaged rebuild does not take away the good one that is open.
+        note = f"the catalogue on disk is not taken, the one in memory plays on: {why}"
+        if note != self.note:
+            log.warning("%s", note)
+        self.note = note
+        self._looked_at = now + TRY_AGAIN_S - LOOK_AGAIN_S
