@@ -30,7 +30,12 @@ BAD_PACKETS_IN_A_ROW = 100
 
 
 class SoundFileError(Exception):
-    """A file cannot be opened as sound; the message is the reason, without the path."""
+    """A file cannot be taken as sound; the message is the reason, without the path."""
+
+    def __init__(self, reason: str, *, passing: bool = False) -> None:
+        """``passing``: the fault lies outside the file (a right, a disk), which may get well."""
+        super().__init__(reason)
+        self.passing = passing
 
 
 class OpenSound:
@@ -56,7 +61,8 @@ class OpenSound:
         """Yield decoded frames from where the file stands; damaged packets are stepped over.
 
         Raises:
-            av.error.FFmpegError: it cannot be read on, or 100 packets in a row are damaged.
+            av.error.FFmpegError: it cannot be read on, or 100 packets in a row are damaged; of
+            both kinds, see `is_passing`.
         """
         import av.error
 
@@ -118,6 +124,11 @@ def open_sound(path: Path) -> OpenSound:
     raise SoundFileError("has no sound in it")
 
 
+def is_passing(error: Exception) -> bool:
+    """Return whether an error is that of a disk or of memory, and not that of the file."""
+    return isinstance(error, OSError | MemoryError)
+
+
 def why(error: Exception) -> str:
     """Return what an error of FFmpeg or of the system says, without paths and numbers."""
     return str(getattr(error, "strerror", None) or error)
@@ -128,9 +139,9 @@ def _open_regular(path: Path) -> int:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
-        raise SoundFileError("is not there any more") from None
+        raise SoundFileError("is not there any more", passing=True) from None
     except OSError as error:
-        raise SoundFileError(f"cannot be opened: {error.strerror}") from error
+        raise SoundFileError(f"cannot be opened: {error.strerror}", passing=True) from error
     facts = os.fstat(fd)
     if not stat.S_ISREG(facts.st_mode):
         fault = "is not a file"
@@ -156,7 +167,9 @@ def _open_container(fd: int) -> InputContainer:
             return _opened(mended)
         except (av.error.FFmpegError, OSError, ValueError):
             mended.close()
-    raise SoundFileError(f"is not a sound file that can be read: {why(first)}") from first
+    raise SoundFileError(
+        f"is not a sound file that can be read: {why(first)}", passing=is_passing(first)
+    ) from first
 
 
 def _opened(source: Any) -> InputContainer:

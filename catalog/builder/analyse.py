@@ -7,23 +7,28 @@ from pathlib import Path
 
 from catalog.analysis import TrackAnalysis
 from catalog.builder.evidence import EvidenceFinder
-from catalog.builder.loudness import SoundError, measure
+from catalog.builder.loudness import measure
 from catalog.builder.tags import read_tags
 from catalog.builder.wire import Job, Outcome
+from catalog.sound_file import SoundFileError
 from catalog.store_writer import naming
+from models_tflite.runtime import ModelError
 
 _READ_BYTES = 1 << 20
 
+_UNHEARD = " without sound"
+"""Marks what was analysed without the network: a build that has it analyses it again."""
+
 
 def digest_of(path: Path) -> bytes:
-    """Return the digest that identifies a content; raises SoundError when it cannot be read."""
+    """Return the digest that identifies a content; raises SoundFileError when it cannot be read."""
     digest = hashlib.blake2b(digest_size=20)
     try:
         with path.open("rb") as file:
             while block := file.read(_READ_BYTES):
                 digest.update(block)
     except OSError as error:
-        raise SoundError(f"cannot be read: {error.strerror}") from error
+        raise SoundFileError(f"cannot be read: {error.strerror}", passing=True) from error
     return digest.digest()
 
 
@@ -33,7 +38,7 @@ def analyse(
     """Read, measure and judge one file.
 
     Raises:
-        SoundError: it cannot be taken as music; the message is the reason.
+        SoundFileError: it cannot be taken as music; the message is the reason.
     """
     sound = measure(path)
     digest = digest_of(path)
@@ -51,7 +56,7 @@ def analyse(
         true_peak_dbtp=sound.true_peak_dbtp,
         lead_silence_s=sound.lead_silence_s,
         tail_silence_s=sound.tail_silence_s,
-        fingerprint=fingerprint,
+        fingerprint=fingerprint + (_UNHEARD if finder.sound_missing else ""),
         point=evidence.point,
         confidence=evidence.confidence,
         evidence=evidence.parts,
@@ -66,8 +71,11 @@ def do_job(job: Job, fingerprint: str, finder: EvidenceFinder) -> Outcome:
     """Return what became of a job; whatever is wrong with its file is an outcome, too."""
     try:
         found = analyse(job.path, job.sidecar, fingerprint, finder)
-    except SoundError as error:
-        return Outcome(None, str(error))
+    except SoundFileError as error:
+        return Outcome(None, str(error), passing=error.passing)
+    except (MemoryError, ModelError) as error:  # A network that ran before runs out of memory.
+        finder.renew()
+        return Outcome(None, f"memory ran short: {error}", passing=True)
     except Exception as error:  # noqa: BLE001 - one odd file must not stop the build
         return Outcome(None, f"analysis failed: {type(error).__name__}: {error}")
     return Outcome(found, notice=finder.sound_missing)

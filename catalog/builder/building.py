@@ -15,12 +15,12 @@ from typing import Protocol, Self
 from catalog.analysis import CatalogError, Failure, FileStamp
 from catalog.builder.analyse import digest_of
 from catalog.builder.evidence import analysis_fingerprint
-from catalog.builder.loudness import SoundError
 from catalog.builder.progress import Progress
 from catalog.builder.scan import FoundFile, Scan, scan
 from catalog.builder.wire import Job, Outcome
 from catalog.builder.workers import WorkerPool, WorkerSetup
 from catalog.indexing import renew_index
+from catalog.sound_file import SoundFileError
 from catalog.store_writer import StoreWriter
 
 LOCK_FILE = ".build.lock"
@@ -28,6 +28,9 @@ LOCK_FILE = ".build.lock"
 _BATCH_TRACKS = 40
 _BATCH_S = 2.0
 """At most so much is lost, and done again, when the build is broken off."""
+
+_UNSEEN = FileStamp(0, 0)
+"""Fits no file: what failed for a passing reason is tried again by the next build."""
 
 
 @dataclass(slots=True)
@@ -143,8 +146,7 @@ class _Build:
             return
         with self._store.batch():
             for path, reason in found.problems:
-                unseen = FileStamp(0, 0)
-                self._store.put_failure(Failure(path, unseen, reason, self._fingerprint))
+                self._store.put_failure(Failure(path, _UNSEEN, reason, self._fingerprint))
 
     def _without_moved(self, todo: Sequence[FoundFile]) -> list[FoundFile]:
         """Return what must be analysed; a content known under another path need not be."""
@@ -197,8 +199,9 @@ class _Build:
                     self._store.put_track(job.path, stamp, outcome.analysis)
                     self._report.analysed += 1
                 else:
+                    seen = _UNSEEN if outcome.passing else stamp
                     self._store.put_failure(
-                        Failure(job.path, stamp, outcome.failure, self._fingerprint)
+                        Failure(job.path, seen, outcome.failure, self._fingerprint)
                     )
                 if outcome.notice and outcome.notice not in self._report.notices:
                     self._report.notices.append(outcome.notice)
@@ -239,7 +242,7 @@ def _is_below(path: Path, folders: Sequence[Path]) -> bool:
 def _digest(path: Path) -> bytes | None:
     try:
         return digest_of(path)
-    except SoundError:
+    except SoundFileError:
         return None  # The analysis will meet it again and give the reason.
 
 

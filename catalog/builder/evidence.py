@@ -65,21 +65,29 @@ class Evidence:
 
 
 class EvidenceFinder:
-    """Asks every source about a track; loads the models at the first use."""
+    """Asks every source about a track."""
 
     def __init__(self, dlut: Path | None = None) -> None:
         """``dlut`` is the Chinese ontology's file where the owner has one."""
         self._dlut = dlut
-        self._annotator: SoundAnnotator | None = None
         self.sound_missing = ""
         """Why sound cannot be analysed; empty when it can."""
+        self.renew()
+
+    def renew(self) -> None:
+        """Load the network (again: one that ran out of memory cannot be trusted any more)."""
+        self._annotator: SoundAnnotator | None = None
+        self.sound_missing = ""
         try:
             self._annotator = SoundAnnotator.load()
-        except ModelError as error:
+        except (ModelError, MemoryError) as error:
             self.sound_missing = f"sound is not analysed: {error}"
 
     def find(self, path: Path, tags: Tags) -> Evidence:
-        """Return what the words of the tags and the sound of the file say."""
+        """Return what the words of the tags and the sound of the file say.
+
+        Raises SoundError when the disk fails under it, ModelError and MemoryError.
+        """
         words = read_track(tags.title, tags.lyrics, dlut=self._dlut)
         source = "title and lyrics" if tags.lyrics else "title"
         spoken = [
@@ -105,6 +113,8 @@ class EvidenceFinder:
         try:
             heard = self._annotator.annotate(path)
         except SoundError as error:
+            if error.passing:
+                raise
             return None, "", f"its sound could not be analysed ({error})"
         genre, share = max(heard.genre.items(), key=lambda item: item[1])
         strongest = max(heard.gems.items(), key=lambda item: item[1])[0]

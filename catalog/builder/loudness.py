@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ import av.error
 import av.filter
 import numpy as np
 
-from catalog.sound_file import OpenSound, SoundFileError, open_sound, why
+from catalog.sound_file import OpenSound, SoundFileError, is_passing, open_sound, why
 
 SILENCE_DBFS = -60.0
 """Quieter than this at the ends counts as silence: FFmpeg's ``silencedetect`` default."""
@@ -30,10 +29,6 @@ LONGEST_MEASURED_S = 2 * 3600.0
 
 SHORTEST_S = 1.0
 """A file with less sound than this is no piece of music."""
-
-
-class SoundError(Exception):
-    """A file cannot be taken as music; the message is the reason, without the path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +47,13 @@ def measure(path: Path) -> SoundMeasure:
     """Decode a file and measure it.
 
     Raises:
-        SoundError: it is empty, no sound file, silent or too short; says which.
+        SoundFileError: it is empty, no sound file, silent or too short; says which.
     """
     try:
         with open_sound(path) as file:
             return _measure_stream(file)
-    except SoundFileError as error:
-        raise SoundError(str(error)) from error
     except (av.error.FFmpegError, OSError) as error:
-        raise SoundError(f"cannot be read: {why(error)}") from error
+        raise SoundFileError(f"cannot be read: {why(error)}", passing=is_passing(error)) from error
 
 
 @dataclass(slots=True)
@@ -97,9 +90,9 @@ def _measure_stream(file: OpenSound) -> SoundMeasure:
             whole = False
             break
     if not rate or ends.samples < SHORTEST_S * rate:
-        raise SoundError(f"has less than {SHORTEST_S:g} s of sound that can be decoded")
+        raise SoundFileError(f"has less than {SHORTEST_S:g} s of sound that can be decoded")
     if ends.first is None:
-        raise SoundError("is silent from beginning to end")
+        raise SoundFileError("is silent from beginning to end")
     measured_s = ends.samples / rate
     declared_s = file.duration_s or 0.0
     return SoundMeasure(
@@ -151,9 +144,12 @@ def _pull(sink: Any) -> Iterator[Any]:
 
 
 def _decoded(file: OpenSound) -> Iterator[Any]:
-    """Yield frames as far as the file can be read."""
-    with suppress(av.error.FFmpegError):
+    """Yield frames as far as the file is whole; the error where its disk fails."""
+    try:
         yield from file.frames()
+    except av.error.FFmpegError as error:
+        if is_passing(error):
+            raise
 
 
 def _loudness(facts: dict[str, str]) -> float | None:

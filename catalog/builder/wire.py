@@ -30,6 +30,8 @@ class Outcome:
     failure: str = ""
     notice: str = ""
     """A shortcoming of the worker itself, the same for every file."""
+    passing: bool = False
+    """The failure is the machine's (no memory, no right, a disk): the next build tries again."""
 
 
 def encode_job(job: Job) -> bytes:
@@ -51,6 +53,7 @@ def encode_outcome(outcome: Outcome) -> bytes:
         "analysis": None if analysis is None else _encode_analysis(analysis),
         "failure": outcome.failure,
         "notice": outcome.notice,
+        "passing": outcome.passing,
     })  # fmt: skip
 
 
@@ -60,7 +63,7 @@ def decode_outcome(line: bytes) -> Outcome:
         data = json.loads(line)
         analysis = data["analysis"]
         found = None if analysis is None else _decode_analysis(analysis)
-        return Outcome(found, data["failure"], data["notice"])
+        return Outcome(found, data["failure"], data["notice"], data["passing"])
     except (KeyError, TypeError, RecursionError, CatalogError) as error:
         raise ValueError(f"no outcome: {error}") from error
 

@@ -8,15 +8,23 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from catalog.builder.wire import READY, decode_job, encode_outcome
 
 
 def main(arguments: list[str]) -> int:
-    """Serve until stdin ends. Arguments: the fingerprint, and the path of the ontology or ''."""
-    fingerprint, dlut = arguments
+    """Serve until stdin ends.
+
+    Arguments: the fingerprint, the path of the ontology or '', the bytes of memory allowed.
+    """
+    fingerprint, dlut, memory = arguments
+    resource.setrlimit(resource.RLIMIT_AS, (int(memory), int(memory)))
+    with suppress(OSError):  # Short of memory, the kernel shall take a worker and not the kiosk.
+        Path("/proc/self/oom_score_adj").write_text("800")
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)  # What a library prints must not end up among the answers.
     logging.disable(logging.WARNING)

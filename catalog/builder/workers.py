@@ -26,6 +26,17 @@ JOB_TIMEOUT_S = 30 * 60.0
 _STOP_S = 2.0
 """Time a worker has to end by itself when the build stops."""
 
+MEMORY_BYTES = 2 << 30
+"""Address space of a worker; it takes 0.6 GB, of which 0.36 are resident. A file that wants more
+fails alone instead of making the whole machine swap."""
+
+_LOST_STARTS = 3
+"""So many fresh workers in a row may die (no memory) before the build gives up."""
+
+
+class LostStartError(Exception):
+    """A worker ended before it was ready; the message says how."""
+
 
 class _Worker:
     """One process and the job it has."""
@@ -67,13 +78,14 @@ class _Worker:
     def take(self) -> Outcome | None:
         """Return the outcome that is ready; a dead or confused worker is an outcome, too.
 
-        None when the worker has only said that it is ready. Raises CatalogError when it could
+        None when the worker has only said that it is ready. Raises LostStartError when it could
         not even start: no file is to blame then.
         """
         line = self.answers.readline()
         if not self.is_ready:
             if line != READY:
-                raise CatalogError(f"the analysis cannot start: {self._last_words()}")
+                ending = self._ending()
+                raise LostStartError(self._last_words() or f"its process {ending}")
             self.is_ready = True
             self._send(cast("Job", self.job))
             return None
@@ -83,13 +95,19 @@ class _Worker:
             except (ValueError, KeyError, TypeError) as error:
                 self.stop()
                 return Outcome(None, f"its analysis gave no usable answer ({error})")
-        return Outcome(None, f"the process that analysed it {self._ending()}")
+        ending = self._ending()
+        if self.process.returncode > 0:
+            ending += f" ({self._last_words()})"
+        # Only the kernel, short of memory, kills a worker so; and a file has no way to end one
+        # with a code: the code does that, out of memory where it minds none. Both may pass.
+        passing = self.process.returncode > 0 or self.process.returncode == -signal.SIGKILL
+        return Outcome(None, f"the process that analysed it {ending}", passing=passing)
 
     def _last_words(self) -> str:
-        ending = self._ending()
+        """Return the last thing that the process, which has ended, said of itself."""
         self._errors.seek(0)
         lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
-        return lines[-1] if lines else f"its process {ending}"
+        return lines[-1] if lines else ""
 
     def _ending(self) -> str:
         """Return how the process, whose pipe has ended, came to its end."""
@@ -97,6 +115,7 @@ class _Worker:
             code = self.process.wait(_STOP_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
+            self.process.wait()
             return "closed its pipe and hung"
         if code < 0:
             return f"was ended by {signal.Signals(-code).name}"
@@ -127,11 +146,13 @@ class WorkerSetup:
 
     fingerprint: str
     dlut: Path | None = None
+    memory_bytes: int = MEMORY_BYTES
 
     def command(self) -> list[str]:
         """Return the command that starts a worker."""
         dlut = str(self.dlut.resolve()) if self.dlut else ""
-        return [sys.executable, "-m", "catalog.builder.worker", self.fingerprint, dlut]
+        worker = [sys.executable, "-m", "catalog.builder.worker"]
+        return [*worker, self.fingerprint, dlut, str(self.memory_bytes)]
 
 
 class WorkerPool:
@@ -143,6 +164,8 @@ class WorkerPool:
         self._timeout_s = timeout_s
         self._workers: list[_Worker] = []
         self._selector = selectors.DefaultSelector()
+        self._lost_starts = _LOST_STARTS - 1
+        """In a row. The first worker of all is given no second try: that fault would stay."""
 
     def __enter__(self) -> Self:
         return self
@@ -167,12 +190,23 @@ class WorkerPool:
             late = [one for one in self._workers if one not in ready and self._is_late(one)]
             for worker in ready + late:
                 job = cast("Job", worker.job)
-                outcome = worker.take() if worker in ready else self._give_up(worker)
+                outcome = self._take(worker) if worker in ready else self._give_up(worker)
                 if outcome is None:
                     continue
                 worker.job = None
                 self._feed(worker, waiting)
                 yield job, outcome
+
+    def _take(self, worker: _Worker) -> Outcome | None:
+        try:
+            outcome = worker.take()
+        except LostStartError as error:
+            self._lost_starts += 1
+            if self._lost_starts >= _LOST_STARTS:
+                raise CatalogError(f"the analysis cannot start: {error}") from error
+            return Outcome(None, f"a process to analyse it could not start: {error}", passing=True)
+        self._lost_starts = 0
+        return outcome
 
     def _is_late(self, worker: _Worker) -> bool:
         return time.monotonic() - worker.since > self._timeout_s

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.sound_file import OpenSound, SoundFileError, open_sound
+from catalog.sound_file import OpenSound, SoundFileError, is_passing, open_sound, why
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -22,7 +22,7 @@ SEEK_MARGIN_S = 0.5
 reservoir reaches 0.1 s back, Opus wants 80 ms)."""
 
 
-class SoundError(Exception):
+class SoundError(SoundFileError):
     """A file cannot be listened to; the message names the file and what is wrong with it."""
 
 
@@ -75,7 +75,7 @@ def _opened(path: Path) -> OpenSound:
     try:
         return open_sound(path)
     except SoundFileError as error:
-        raise SoundError(f"{path}: {error}") from error
+        raise SoundError(f"{path}: {error}", passing=error.passing) from error
 
 
 def _sought(
@@ -137,4 +137,6 @@ def _frames(file: OpenSound) -> Iterator[AudioFrame]:
     try:
         yield from file.frames()
     except av.FFmpegError as error:
+        if is_passing(error):
+            raise SoundError(f"cannot be read on: {why(error)}", passing=True) from error
         log.debug("%s: reading ends early: %s", file.container.name, error)

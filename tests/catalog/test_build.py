@@ -255,6 +255,7 @@ def workers_of(pid: int) -> list[int]:
         return []
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_is_named_and_keeps_what_was_done(
     music: Path, catalogue: Path
 ) -> None:
@@ -293,7 +294,7 @@ print("ready", flush=True)
 for line in sys.stdin:
     if "sad" in line:
         os.kill(os.getpid(), 11)
-    print('{"analysis": null, "failure": "done", "notice": ""}', flush=True)
+    print('{"analysis": null, "failure": "done", "notice": "", "passing": false}', flush=True)
 """
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from catalog.builder import loudness
-from catalog.builder.loudness import SoundError, measure
+from catalog.builder.loudness import measure
+from catalog.sound_file import SoundFileError
 from tests.fakes.tagged_sounds import write_samples, write_tone
 
 
@@ -97,18 +98,18 @@ def test_what_is_no_sound_is_refused_with_the_reason(
 ) -> None:
     path = tmp_path / "a.mp3"
     path.write_bytes(content)
-    with pytest.raises(SoundError, match=says):
+    with pytest.raises(SoundFileError, match=says):
         measure(path)
 
 
 def test_silence_throughout_is_refused(tmp_path: Path) -> None:
     write_samples(tmp_path / "a.flac", np.zeros((2, 44100 * 2)))
-    with pytest.raises(SoundError, match="silent from beginning to end"):
+    with pytest.raises(SoundFileError, match="silent from beginning to end"):
         measure(tmp_path / "a.flac")
 
 
 def test_a_blip_is_no_music(tmp_path: Path) -> None:
-    with pytest.raises(SoundError, match="less than 1 s"):
+    with pytest.raises(SoundFileError, match="less than 1 s"):
         measure(write_tone(tmp_path / "a.wav", 0.5))
 
 
@@ -116,12 +117,12 @@ def test_a_picture_is_no_music(tmp_path: Path) -> None:
     import cv2
 
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((20, 20, 3), np.uint8))
-    with pytest.raises(SoundError, match="is not a sound file"):
+    with pytest.raises(SoundFileError, match="is not a sound file"):
         measure(tmp_path / "a.png")
 
 
 def test_a_missing_file_is_named_as_such(tmp_path: Path) -> None:
-    with pytest.raises(SoundError, match="is not there"):
+    with pytest.raises(SoundFileError, match="is not there"):
         measure(tmp_path / "gone.mp3")
 
 
