@@ -81,6 +81,9 @@ HOURS ?= 1
 soak: setup $(VENV)/.tools  ## visits for HOURS=; memory, threads, handles with a plot in build/soak/
 	@$(BIN)/python -m benchmarks.soak --hours $(HOURS)
 
+test-boot: setup $(VENV)/.tools  ## as root: the package in a Debian that boots in a container
+	@scripts/test_boot $(BIN)
+
 MINUTES ?= 5
 fuzz: setup $(VENV)/.fuzz  ## damaged input for every parser, MINUTES= in all; finds in build/fuzz/
 	@$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
@@ -102,7 +105,7 @@ types: $(VENV)/.tools
 bench: setup $(VENV)/.tools  ## the numbers of the whole box, as a table
 	@$(BIN)/python -m benchmarks.bench_box
 
-bench-%: setup $(VENV)/.tools  ## one room: face, fer, pulse, index, words, playback, screen
+bench-%: setup $(VENV)/.tools  ## one room: face, fer, pulse, index, distance, words, playback, screen
 	@$(BIN)/python -m benchmarks.bench_$*
 
 # --- for those who change things --------------------------------------------------------

@@ -50,7 +50,11 @@ def run(args: argparse.Namespace) -> int:
     path = args.config or Path(os.environ.get("ATTUNE_CONFIG", SYSTEM_CONFIG))
     setup_files.check_writable(path)
     before = _present(path)
-    answers = ask_all(Dialogue(), before)
+    try:
+        answers = ask_all(Dialogue(), before)
+    except KeyboardInterrupt as interrupt:
+        print()
+        raise CommandError("broken off; nothing was changed", exit_code=130) from interrupt
     _check(answers, path)
     for line in setup_files.write(answers, path):
         print(line)

@@ -45,6 +45,7 @@ def write(answers: Answers, path: Path) -> list[str]:
             shutil.copy2(path, kept)
             said.append(f"the settings until now are in {kept}")
         _replace(path, HEAD + as_toml(answers.tables), 0o644)
+        said += [_make_folder(folder) for folder in answers.new_folders]
     except OSError as error:
         raise CommandError(f"{path}: cannot be written: {error}") from error
     return [*said, f"settings written to {path}"]
@@ -67,6 +68,15 @@ def _replace(path: Path, text: str, mode: int) -> None:
         file.flush()
         os.fsync(handle)
     temporary.replace(path)
+
+
+def _make_folder(folder: Path) -> str:
+    """Make a folder for music, readable for the services, that belongs to whoever ran sudo."""
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    owner = os.environ.get("SUDO_UID", ""), os.environ.get("SUDO_GID", "")
+    if os.geteuid() == 0 and all(part.isdigit() for part in owner):
+        os.chown(folder, *map(int, owner))
+    return f"made {folder}: put your music there"
 
 
 def as_toml(tables: Mapping[str, Mapping[str, Any]]) -> str:
@@ -103,7 +113,7 @@ def adapt_services(answers: Answers, units: Path = UNITS) -> list[str]:
         raise CommandError(f"{units}: cannot be written: {error}") from error
     if not answers.start:
         return [f"start it with: systemctl enable --now {' '.join(SERVICES)}"]
-    return _start()
+    return _start(reads_music=any(folder.is_dir() for folder in music))
 
 
 def _music_lines(music: Iterable[Path]) -> list[str]:
@@ -138,7 +148,7 @@ def _drop_in(units: Path, unit: str, lines: list[str]) -> None:
     _replace(folder / "setup.conf", "\n".join(["# by attune setup", *lines, ""]), 0o644)
 
 
-def _start() -> list[str]:
+def _start(*, reads_music: bool) -> list[str]:
     systemctl = shutil.which("systemctl")
     if systemctl is None:
         return ["no systemd here: start the kiosk with `attune run`"]
@@ -146,10 +156,15 @@ def _start() -> list[str]:
     commands = [["enable", *SERVICES]]
     if running:
         commands = [["daemon-reload"], *commands, ["restart", *SERVICES]]
+        if reads_music:  # At once, and not when the timer comes to it.
+            commands.append(["start", "--no-block", "attune-catalog.service"])
     for command in commands:
         done = subprocess.run(  # noqa: S603 - our own words
             [systemctl, *command], capture_output=True, text=True, check=False
         )
         if done.returncode:
             raise CommandError(f"systemctl {' '.join(command)}: {done.stderr.strip()}")
-    return ["the kiosk runs and starts at every boot" if running else "it starts at every boot"]
+    if not running:
+        return ["it starts at every boot"]
+    reading = ["your music is being read; watch it with: journalctl -fu attune-catalog"]
+    return [*(reading if reads_music else []), "the kiosk runs and starts at every boot"]

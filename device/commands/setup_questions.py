@@ -48,6 +48,8 @@ class Answers:
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
     password: str | None = None
     """None: leave the file as it is."""
+    new_folders: list[Path] = field(default_factory=list)
+    """For music; to be made."""
     start: bool = False
 
     def put(self, table: str, **values: Any) -> None:
@@ -205,7 +207,12 @@ def _ask_music(dialogue: Dialogue, answers: Answers) -> None:
     said = dialogue.ask(
         "Folders with your music, several with commas between", ", ".join(present), _folders
     )
-    answers.put("catalog", music=[part.strip() for part in said.split(",")])
+    folders = [Path(part.strip()) for part in said.split(",")]
+    answers.put("catalog", music=[str(folder) for folder in folders])
+    for folder in folders:
+        # What hangs on a stick or a share may only be away at the moment.
+        if not folder.exists() and dialogue.yes(f"There is no {folder} yet. Make it?", True):
+            answers.new_folders.append(folder)
 
 
 def _ask_broker(dialogue: Dialogue, answers: Answers) -> None:

@@ -126,6 +126,40 @@ def test_wrong_answers_are_asked_again(
     assert "give the whole path" in out
 
 
+def test_a_music_folder_that_is_missing_is_made_if_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, folder = tmp_path / "kiosk.toml", tmp_path / "music" / "all"
+    refused = [*answers(folder)[:7], "n", *answers(folder)[7:]]
+    assert run_setup(config, *refused).returncode == 0
+    assert not folder.exists()
+    monkeypatch.setenv("SUDO_UID", str(os.getuid()))
+    monkeypatch.setenv("SUDO_GID", str(os.getgid()))
+    wanted = [*answers(folder)[:7], "y", *answers(folder)[7:]]
+    done = run_setup(config, *wanted)
+    assert done.returncode == 0, done.stderr
+    assert f"made {folder}" in done.stdout
+    assert folder.stat().st_mode & 0o777 == 0o755
+    assert load(config).catalog.music == (folder,)
+    # Not asked where it is there.
+    assert run_setup(config, *answers(folder)).returncode == 0
+
+
+def test_broken_off_by_the_keyboard_nothing_is_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Keyboard(io.StringIO):
+        def readline(self, *_: object) -> str:  # type: ignore[override]
+            raise KeyboardInterrupt
+
+    config, err = tmp_path / "kiosk.toml", io.StringIO()
+    monkeypatch.setattr("sys.stdin", Keyboard())
+    with redirect_stderr(err), redirect_stdout(io.StringIO()):
+        assert main(["setup", "--no-doctor", f"--config={config}"]) == 130
+    assert "broken off; nothing was changed" in err.getvalue()
+    assert not config.exists()
+
+
 @given(
     st.dictionaries(
         st.from_regex(r"[a-z_]{1,8}", fullmatch=True),
