@@ -123,6 +123,14 @@ class ExactSearch:
         return self._ids[rows], self._squares[rows] - 2 * (self._vectors[rows] @ vector)
 
 
+class OtherSpaceError(CatalogError):
+    """The index is whole, but was made with another space than this Attune measures with."""
+
+    def __init__(self, text: str, manifest: Manifest) -> None:
+        super().__init__(text)
+        self.manifest = manifest
+
+
 class VectorIndex:
     """Nearest tracks to a vector; never changes once it is made."""
 
@@ -133,7 +141,10 @@ class VectorIndex:
         vectors: NDArray[np.float32],
         manifest: Manifest,
     ) -> None:
-        """Take the graph, ids (n,), sorted, and vectors (n, dimension)."""
+        """Take the graph, ids (n,), sorted, and vectors (n, dimension).
+
+        Without a graph the exact search answers everything.
+        """
         self.manifest = manifest
         self._graph = graph
         self._ids = ids
@@ -173,11 +184,12 @@ class VectorIndex:
         filter leaves few, or the graph would be asked for many, the exact search answers:
         there it is the faster one.
         """
-        if k < 1 or self._graph is None:
+        if k < 1 or not self.count:
             return []
         wanted = k + len(exclude)
         contains = among.contains if among else None
-        if wanted <= graph_limit(self.count) and (among is None or contains is not None):
+        worth = wanted <= graph_limit(self.count) and (among is None or contains is not None)
+        if self._graph is not None and worth:
             found = self._ask_graph(self._graph, vector, min(wanted, self.count), contains)
             if found is not None:
                 banned = set(exclude)
@@ -255,7 +267,8 @@ def load_index(folder: Path, *, catalogue_id: str, space: str, dimension: int) -
     """Check and load the index in ``folder``.
 
     Raises:
-        CatalogError: it is missing, damaged, or belongs to another catalogue or space.
+        OtherSpaceError: it is of another space, as after an update of Attune.
+        CatalogError: it is missing, damaged, or belongs to another catalogue.
     """
     manifest = index_file.read_manifest(folder)
     where = folder / index_file.MANIFEST_FILE
@@ -263,8 +276,9 @@ def load_index(folder: Path, *, catalogue_id: str, space: str, dimension: int) -
         raise CatalogError(f"{where}: belongs to another catalogue; {REMEDY}")
     found = (manifest.space, manifest.dimension, manifest.metric)
     if found != (space, dimension, METRIC):
-        raise CatalogError(
-            f"{where}: is of the space {found}, wanted is {(space, dimension, METRIC)}; {REMEDY}"
+        wanted = (space, dimension, METRIC)
+        raise OtherSpaceError(
+            f"{where}: is of the space {found}, wanted is {wanted}; {REMEDY}", manifest
         )
     facts, arrays = index_file.read_blocks(folder, manifest)
     ids = arrays[0].copy()

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from catalog.analysis import CatalogError, unpack_point
-from catalog.index import VectorIndex, load_index, points_digest, write_index
+from catalog.index import OtherSpaceError, VectorIndex, load_index, points_digest, write_index
 from catalog.space import DEFAULT_SPACE, SPACES, embed_all
 from catalog.store import Store
+
+log = logging.getLogger(__name__)
 
 
 def open_index(store: Store, folder: Path) -> VectorIndex:
     """Check and load the index that belongs to the store.
 
+    One of another space (Attune was updated) is not used; till it is made anew every question is
+    answered from the store's points, all compared.
+
     Raises:
         CatalogError: it is missing, damaged or another catalogue's.
     """
-    return load_index(
-        folder,
-        catalogue_id=store.catalogue_id,
-        space=DEFAULT_SPACE,
-        dimension=SPACES[DEFAULT_SPACE].dimension,
-    )
+    try:
+        return _load(store, folder)
+    except OtherSpaceError as error:
+        log.warning("%s; until then every track is compared, which takes longer", error)
+        ids, vectors = _embedded(store)
+        dimension = SPACES[DEFAULT_SPACE].dimension
+        stand_in = replace(error.manifest, space=DEFAULT_SPACE, dimension=dimension, count=len(ids))
+        return VectorIndex(None, ids, vectors, stand_in)
 
 
 def renew_index(store: Store, folder: Path) -> int:
@@ -30,14 +42,28 @@ def renew_index(store: Store, folder: Path) -> int:
     Raises:
         CatalogError: it cannot be written; the one before it still stands.
     """
-    ids, points = store.points()
-    vectors = embed_all([unpack_point(row.tobytes()) for row in points])
+    ids, vectors = _embedded(store)
     try:
-        present = open_index(store, folder).manifest
+        present = _load(store, folder).manifest
         if present.points_sha256 == points_digest(ids, vectors, DEFAULT_SPACE):
             return present.count
     except CatalogError:
-        pass  # Missing or damaged: exactly what is being mended here.
+        pass  # Missing, damaged or of another space: exactly what is being mended here.
     return write_index(
         folder, ids, vectors, space=DEFAULT_SPACE, catalogue_id=store.catalogue_id
     ).count
+
+
+def _load(store: Store, folder: Path) -> VectorIndex:
+    return load_index(
+        folder,
+        catalogue_id=store.catalogue_id,
+        space=DEFAULT_SPACE,
+        dimension=SPACES[DEFAULT_SPACE].dimension,
+    )
+
+
+def _embedded(store: Store) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Return the ids (n,) of the tracks that have a point, sorted, and their vectors."""
+    ids, points = store.points()
+    return ids, embed_all([unpack_point(row.tobytes()) for row in points])

@@ -24,14 +24,17 @@ class Space:
 
 
 SPACES: dict[str, Space] = {
+    "mood24": Space("mood24", 24, True, 0.63, (0.45, 0.45, 0.11)),
     "attune24": Space("attune24", 24, True, 0.5, (1.0, 1.0, 0.25)),
     "hellinger21": Space("hellinger21", 21, True, 1.0, (0.0, 0.0, 0.0)),
     "dlut21": Space("dlut21", 21, False, 1.0, (0.0, 0.0, 0.0)),
 }
-"""``attune24`` is the default; ``dlut21`` is the space of the first published system. The
-weights of ``attune24`` are chosen on labelled data by ``benchmarks/bench_words.py --spaces``."""
+"""``mood24`` is the default: entirely other emotions weigh as much as valence from one end to the
+other (both 0.9). ``attune24`` was the default before it, ``dlut21`` is the space of the first
+published system; ``benchmarks/bench_distance.py`` compares them on labelled data. A space whose
+weights change gets another name: an index knows by name what it was made with."""
 
-DEFAULT_SPACE = "attune24"
+DEFAULT_SPACE = "mood24"
 
 
 def embed(point: EmotionPoint, space: str = DEFAULT_SPACE) -> NDArray[np.float32]:
@@ -41,9 +44,11 @@ def embed(point: EmotionPoint, space: str = DEFAULT_SPACE) -> NDArray[np.float32
     return vector
 
 
-def embed_all(points: Sequence[EmotionPoint], space: str = DEFAULT_SPACE) -> NDArray[np.float32]:
+def embed_all(
+    points: Sequence[EmotionPoint], space: str | Space = DEFAULT_SPACE
+) -> NDArray[np.float32]:
     """Return the vectors of n points, float32 (n, dimension of the space)."""
-    how = SPACES[space]
+    how = SPACES[space] if isinstance(space, str) else space
     emotions = np.array([point.emotions for point in points], np.float64)
     emotions = emotions.reshape(len(points), len(CODES))
     parts = [how.emotion_weight * (np.sqrt(emotions) if how.sqrt else emotions)]

@@ -17,6 +17,7 @@ from catalog.emotions import (
     EmotionPoint,
     blend,
     describe,
+    make_point,
     neutral_point,
     point_from_emotions,
     point_from_va,
@@ -131,8 +132,15 @@ def test_distances_are_a_metric_on_moods(space: str) -> None:
     assert embed(glad, space).shape == (SPACES[space].dimension,)
     assert distance(glad, glad, space) == 0
     assert distance(glad, calm, space) > 0
-    if space == "attune24":
+    if SPACES[space].dimension == 24:
         assert distance(glad, calm, space) < distance(glad, angry, space)
     rows = embed_all([glad, angry], space)
     assert np.linalg.norm(rows[0] - rows[1]) == pytest.approx(distance(glad, angry, space), 1e-5)
     assert embed_all([], space).shape == (0, SPACES[space].dimension)
+
+
+def test_a_whole_change_of_emotions_weighs_as_much_as_of_valence() -> None:
+    joy, fear = np.eye(len(CODES))[[CODES.index("PA"), CODES.index("NC")]]
+    emotions = distance(make_point(joy, np.zeros(3)), make_point(fear, np.zeros(3)))
+    valence = distance(make_point(joy, (-1, 0, 0)), make_point(joy, (1, 0, 0)))
+    assert emotions == pytest.approx(valence, rel=0.02)

@@ -22,7 +22,7 @@ from catalog import index_file
 from catalog.analysis import CatalogError
 from catalog.index import ExactSearch, VectorIndex, graph_limit, load_index, write_index
 from catalog.index_file import MANIFEST_FILE, Manifest, read_manifest, write_manifest
-from catalog.space import embed_all
+from catalog.space import DEFAULT_SPACE, embed_all
 from tests.fakes.synthetic_library import make_points
 
 COUNT = 3000
@@ -32,11 +32,13 @@ ROOT = Path(__file__).parents[2]
 
 
 def write(folder: Path, count: int = COUNT, owner: str = "mine") -> Manifest:
-    return write_index(folder, IDS[:count], VECTORS[:count], space="attune24", catalogue_id=owner)
+    return write_index(
+        folder, IDS[:count], VECTORS[:count], space=DEFAULT_SPACE, catalogue_id=owner
+    )
 
 
 def load(folder: Path, owner: str = "mine") -> VectorIndex:
-    return load_index(folder, catalogue_id=owner, space="attune24", dimension=24)
+    return load_index(folder, catalogue_id=owner, space=DEFAULT_SPACE, dimension=24)
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +156,7 @@ def test_tiny_and_empty_indexes_work(tmp_path: Path, count: int) -> None:
 
 def test_equal_vectors_are_all_found(tmp_path: Path) -> None:
     same = np.repeat(VECTORS[:1], 500, axis=0)
-    write_index(tmp_path, IDS[:500], same, space="attune24", catalogue_id="mine")
+    write_index(tmp_path, IDS[:500], same, space=DEFAULT_SPACE, catalogue_id="mine")
     assert len(load(tmp_path).nearest(VECTORS[0], 400)) == 400
 
 
@@ -270,7 +272,7 @@ def test_a_manifest_that_lies_about_its_file_is_refused(
         load_index(
             tmp_path,
             catalogue_id="mine",
-            space="attune24",
+            space=DEFAULT_SPACE,
             dimension=manifest.dimension,
         )
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from catalog.analysis import Failure, FileStamp
+from catalog.analysis import Failure, FileStamp, unpack_point
 from catalog.emotions import point_from_va
-from catalog.index_file import MANIFEST_FILE
+from catalog.index import write_index
+from catalog.index_file import MANIFEST_FILE, read_manifest
 from catalog.indexing import renew_index
 from catalog.library import CatalogError, Library
-from catalog.space import distance
+from catalog.space import DEFAULT_SPACE, distance, embed_all
 from catalog.store import STORE_FILE
 from catalog.store_writer import StoreWriter
 from tests.fakes.synthetic_library import analysis, make_library, make_points
@@ -226,6 +227,32 @@ def test_a_held_catalogue_opens_where_nobody_can_write(folder: Path) -> None:
             assert answers(library, 9) == expected
     finally:
         folder.chmod(0o700)
+
+
+def test_an_index_of_the_space_before_is_not_used_and_made_anew(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with StoreWriter(folder) as store:
+        ids, points = store.points()
+        old = embed_all([unpack_point(row.tobytes()) for row in points], "attune24")
+        write_index(folder, ids, old, space="attune24", catalogue_id=store.catalogue_id)
+        with Library.open(folder) as library:
+            assert "attune catalog build" in caplog.text
+            assert library.count == COUNT
+            found = library.nearest(TENSE, 20)
+            rock = library.nearest(TENSE, 5, genre="rock", exclude=[found[0].track.track_id])
+            truth = sorted(distance(TENSE, track.point) for track in library.tracks())
+        assert [one.distance for one in found] == pytest.approx(truth[:20], abs=1e-5)
+        assert [one.track.genre for one in rock] == ["rock"] * 5
+        assert renew_index(store, folder) == COUNT
+    manifest = read_manifest(folder)
+    assert manifest.space == DEFAULT_SPACE
+    assert [path.name for path in folder.glob("index-*.hnsw")] == [manifest.file]
+    caplog.clear()
+    with Library.open(folder) as library:
+        again = library.nearest(TENSE, 20)
+    assert [one.track.track_id for one in again] == [one.track.track_id for one in found]
+    assert not caplog.text
 
 
 def test_covers_come_from_beside_the_file_and_from_any_thread(folder: Path, tmp_path: Path) -> None:
