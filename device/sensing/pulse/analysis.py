@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -71,8 +71,26 @@ def analyse(
     if duration_s < min(2.0, min_window_s):
         return PulseAnalysis(duration_s, 0.0, False, MORE)
     wave = band_pass(values, rate_hz)
-    beats = find_beats(wave)
-    intervals = intervals_of(beats, [index / rate_hz for index in breaks])
+    found = judge(
+        find_beats(wave),
+        duration_s,
+        [index / rate_hz for index in breaks],
+        min_window_s=min_window_s,
+        min_quality=min_quality,
+    )
+    return replace(found, wave=wave)
+
+
+def judge(
+    beats: Beats,
+    duration_s: float,
+    breaks_s: Sequence[float] = (),
+    *,
+    min_window_s: float = MIN_WINDOW_S,
+    min_quality: float = MIN_QUALITY,
+) -> PulseAnalysis:
+    """Return what the ``beats`` of a window tell; before each of ``breaks_s`` samples are lost."""
+    intervals = intervals_of(beats, breaks_s)
     quality = _quality(beats, intervals, duration_s)
     reason = _why_not(duration_s, quality, beats, min_window_s, min_quality)
     hrv = Hrv() if reason else measure(intervals, duration_s)
@@ -80,7 +98,7 @@ def analyse(
         reason = MORE
     return PulseAnalysis(
         duration_s=duration_s, quality=quality, accepted=not reason, reason=reason, hrv=hrv,
-        beats=beats, intervals=intervals, wave=wave,
+        beats=beats, intervals=intervals,
     )  # fmt: skip
 
 
@@ -91,7 +109,7 @@ def _quality(beats: Beats, intervals: Intervals, duration_s: float) -> float:
     covered_s = float(intervals.rr_s[intervals.valid].sum())
     coverage = min(1.0, covered_s / max(1.0, duration_s - 2 * EDGE_S))
     low, high = MATCH_RANGE
-    return coverage * float(np.clip((usual_match - low) / (high - low), 0, 1))
+    return coverage * min(1.0, max(0.0, (usual_match - low) / (high - low)))
 
 
 def _why_not(

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from device.sensing.pulse.beats import Beats
-from device.sensing.pulse.order import median, quantile
+from device.sensing.pulse.order import median, quartiles, quartiles_of_rows
 
 RR_S = (0.3, 2.0)
 """200 to 30 beats a minute."""
@@ -29,6 +30,10 @@ ECTOPIC_SLOPE, ECTOPIC_OFFSET = 0.13, 0.17
 """Border of the short-long pairs (same source, c1 and c2)."""
 LONG = 3.0
 """Deviation from the running median, in thresholds, of a long or short beat (same source)."""
+SHORTEST, LONGEST = 0.6, 1.6
+"""Of the running median. A breath seldom changes the interval by more than a third, a beat that is
+missed doubles it and one too many halves it: those are artefacts however wide the threshold, which
+a few of them widen, and also as the very last interval, which has no successor to take it back."""
 NEAR = 0.2
 """Of the usual interval: a breath seldom changes it by more, a false beat seldom by less."""
 LEAST_THRESHOLD_S = 0.02
@@ -76,16 +81,18 @@ def intervals_of(beats: Beats, breaks_s: Sequence[float] = ()) -> Intervals:
         variance_s2=squares[1:] + squares[:-1],
         valid=valid & ~artefact,
         counted=whole & _near_the_valid(rr_s, valid & ~artefact),
-        artefacts=int(artefact.sum()),
+        artefacts=int(np.count_nonzero(artefact)),
     )
 
 
 def _near_the_valid(rr_s: NDArray[np.float64], valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the valid intervals and those like them that stand among them."""
-    if not valid.any():
+    if not np.count_nonzero(valid):
         return valid
     like = np.abs(rr_s / median(rr_s[valid]) - 1) < NEAR
-    around = np.convolve(valid, (1, 1, 0, 1, 1))[2:-2] >= 2
+    beside = np.zeros(len(valid) + 4, np.int8)
+    beside[2:-2] = valid
+    around = beside[:-4] + beside[1:-3] + beside[3:-1] + beside[4:] >= 2
     return np.asarray(like & (valid | around), np.bool_)
 
 
@@ -98,14 +105,16 @@ def artefacts(rr_s: NDArray[np.float64]) -> NDArray[np.bool_]:
         return np.asarray(np.abs(rr_s - usual_s) > 0.3 * usual_s)
     change = np.empty(len(rr_s))
     np.subtract(rr_s[1:], rr_s[:-1], out=change[1:])
-    change[0] = change[1:].mean()
+    change[0] = (rr_s[-1] - rr_s[0]) / (len(rr_s) - 1)
     step = change / _threshold(change)
-    away = rr_s - _running_median(rr_s)
+    around_s = _running_median(rr_s)
+    away = rr_s - around_s
     away = np.where(away < 0, 2 * away, away)
     away = away / _threshold(away)
-    before, after, second = step[:-2], step[2:], np.append(step[3:], 0.0)
-    here = step[1:-1]
-    found = np.abs(away) > LONG
+    before, here, after = step[:-2], step[1:-1], step[2:]
+    second = np.zeros(len(here))
+    second[:-1] = step[3:]
+    found = (np.abs(away) > LONG) | (rr_s < SHORTEST * around_s) | (rr_s > LONGEST * around_s)
     # A beat too early and its pause: a fall between two rises, or the other way round.
     border = ECTOPIC_SLOPE * np.abs(here) + ECTOPIC_OFFSET
     early = (here < -1) & (np.minimum(before, after) > border)
@@ -121,23 +130,29 @@ def artefacts(rr_s: NDArray[np.float64]) -> NDArray[np.bool_]:
     return found
 
 
-def _threshold(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _threshold(values: NDArray[np.float64]) -> NDArray[np.float64] | float:
     """Return the threshold around each value from the spread of its neighbourhood."""
     if len(values) <= WIDTH:
-        low, high = quantile(values, 0.25), quantile(values, 0.75)
-        return np.full(len(values), max(SPREAD * (high - low) / 2, LEAST_THRESHOLD_S))
-    around = np.lib.stride_tricks.sliding_window_view(values, WIDTH)
-    low, high = np.percentile(around, (25, 75), axis=1)
-    half = WIDTH // 2
-    spread = np.pad(SPREAD * (high - low) / 2, half, mode="edge")
-    return np.maximum(np.asarray(spread, np.float64), LEAST_THRESHOLD_S)
+        low, high = quartiles(values)
+        return max(SPREAD * (high - low) / 2, LEAST_THRESHOLD_S)
+    around = values[np.arange(len(values) - WIDTH + 1)[:, None] + np.arange(WIDTH)]
+    lows, highs = quartiles_of_rows(around)
+    spread = np.maximum(SPREAD * (highs - lows) / 2, LEAST_THRESHOLD_S)
+    nearest = np.arange(len(values)) - WIDTH // 2
+    return np.asarray(spread[np.minimum(np.maximum(nearest, 0), len(spread) - 1)])
 
 
 def _running_median(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the median of the eleven intervals around each one."""
-    half = MEDIAN_WIDTH // 2
-    places = np.abs(np.arange(-half, len(values) + half))  # Mirrored at both ends.
-    last = len(values) - 1
-    places = np.minimum(np.maximum(last - np.abs(last - places), 0), last)
-    around = values[places[np.arange(len(values))[:, None] + np.arange(MEDIAN_WIDTH)]]
-    return np.asarray(np.partition(around, half, axis=1)[:, half], np.float64)
+    around = np.partition(values[_around(len(values))], MEDIAN_WIDTH // 2, axis=1)
+    return np.asarray(around[:, MEDIAN_WIDTH // 2], np.float64)
+
+
+@lru_cache(maxsize=256)
+def _around(count: int) -> NDArray[np.int64]:
+    """Return the places of the eleven around each of ``count``, mirrored at both ends."""
+    half, last = MEDIAN_WIDTH // 2, count - 1
+    places = np.arange(count)[:, None] + np.arange(-half, half + 1)
+    places = np.minimum(np.maximum(last - np.abs(last - np.abs(places)), 0), last)
+    places.setflags(write=False)
+    return np.asarray(places)

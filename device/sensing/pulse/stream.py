@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from device.config import PulseSettings
 from device.readings import PpgBlock, PulseReading, frozen
-from device.sensing.pulse.analysis import FINGER, STILL, PulseAnalysis, analyse
-from device.sensing.pulse.beats import even_power, rhythm
+from device.sensing.pulse.analysis import FINGER, STILL, PulseAnalysis, analyse, judge
+from device.sensing.pulse.follow import TAIL_S, BeatFollower
 from device.sensing.pulse.order import quantile
+from device.sensing.pulse.rhythm import rhythm
+from device.sensing.pulse.systoles import even_power
 from device.sensing.pulse.waveform import MAX_RATE_HZ, MIN_RATE_HZ, band_pass
 from device.sensing.stress import StressGauge
 
@@ -22,6 +24,7 @@ WAVE_MARGIN_S = 2.0
 RECENT_S = 20.0
 """Span of the rate that is shown and that stress is read from: a heart that races now is not
 hidden by a calm half minute. Variability takes the whole window."""
+FOLLOW_FROM_S = TAIL_S
 SAME_RATE = 0.02
 """A measured rate wanders by less than this while it is being learnt."""
 SILENT_S = 2.0
@@ -57,7 +60,10 @@ class PulseStream:
         self._samples: NDArray[np.float32] = np.zeros(0, np.float32)
         self._breaks: list[int] = []
         self._new_s = self._followed_s = 0.0
+        self._heard = 0
+        self._follower: BeatFollower | None = None
         self._analysis: PulseAnalysis | None = None
+        self._found: PulseReading | None = None
 
     def forget(self) -> None:
         """Drop all that was measured; that a finger is there stays known, as a lamp would."""
@@ -73,14 +79,19 @@ class PulseStream:
             self._rate_hz and abs(rate_hz / self._rate_hz - 1) > SAME_RATE
         ):
             self._clear()
+        if rate_hz != self._rate_hz:
+            self._follower = None
         self._heard_at, self._rate_hz, self._told = block.received_at, rate_hz, block.finger_on
         if block.finger_on is False:
             return
-        good = np.nan_to_num(block.samples, nan=0.0, posinf=0.0, neginf=0.0)
+        good = block.samples
+        if not np.isfinite(good).all():
+            good = np.nan_to_num(good, nan=0.0, posinf=0.0, neginf=0.0)
         if block.gap_before and len(self._samples):
             self._breaks.append(len(self._samples))
         self._samples = np.concatenate((self._samples, good))
         self._keep_last(self._settings.window_s)
+        self._heard += len(good)
         self._new_s += len(good) / rate_hz
         self._followed_s += len(good) / rate_hz
 
@@ -96,16 +107,39 @@ class PulseStream:
             self._followed_s = self._window_s
         if self._new_s >= ANALYSE_EVERY_S or self._analysis is None:
             self._new_s = 0.0
-            self._analysis = analyse(
-                self._samples,
-                self._rate_hz,
-                breaks=self._breaks,
-                min_window_s=self._settings.min_window_s,
-                min_quality=self._settings.min_quality,
-            )
-        return self._publish(self._analysis, now)
+            self._analysis = self._analyse()
+            self._found = self._publish(self._analysis)
+        assert self._found is not None
+        wave, wave_rate_hz = _wave(self._samples, self._rate_hz)
+        return replace(
+            self._found,
+            measured_at=now,
+            window_s=self._window_s,
+            wave=wave,
+            wave_rate_hz=wave_rate_hz,
+        )
 
-    def _publish(self, found: PulseAnalysis, now: float) -> PulseReading:
+    def _analyse(self) -> PulseAnalysis:
+        """Analyse a short window as a whole, a longer one by following its beats."""
+        limits = self._settings.min_window_s, self._settings.min_quality
+        if self._window_s < FOLLOW_FROM_S:
+            self._follower = None
+            return analyse(
+                self._samples, self._rate_hz, breaks=self._breaks,
+                min_window_s=limits[0], min_quality=limits[1],
+            )  # fmt: skip
+        if self._follower is None:
+            self._follower = BeatFollower(self._rate_hz)
+        return judge(
+            self._follower.follow(self._samples, self._heard),
+            self._window_s,
+            [index / self._rate_hz for index in self._breaks],
+            min_window_s=limits[0],
+            min_quality=limits[1],
+        )
+
+    def _publish(self, found: PulseAnalysis) -> PulseReading:
+        """Return the analysis as a reading, but for the time and the wave."""
         hrv = found.hrv
         recent_bpm, stress = None, None
         if found.accepted and hrv.heart_rate_bpm is not None:
@@ -113,21 +147,27 @@ class PulseStream:
             recent_bpm = _recent_rate(found)
             if recent_bpm is not None:
                 stress = self._gauge.read(recent_bpm, found.quality)
-        wave, wave_rate_hz = _wave(self._samples, self._rate_hz)
-        measures = asdict(hrv) | {"heart_rate_bpm": recent_bpm}
+        used = int(np.count_nonzero(found.intervals.valid))
         return PulseReading(
-            measured_at=now,
+            measured_at=0.0,
             finger_on=True,
             quality=found.quality,
             window_s=self._window_s,
-            beats_used=int(found.intervals.valid.sum()),
-            beats_rejected=int((~found.intervals.valid).sum()),
+            beats_used=used,
+            beats_rejected=len(found.intervals.valid) - used,
             reason=found.reason or ("" if recent_bpm is not None else STILL),
+            heart_rate_bpm=recent_bpm,
+            rr_mean_ms=hrv.rr_mean_ms,
+            sdnn_ms=hrv.sdnn_ms,
+            rmssd_ms=hrv.rmssd_ms,
+            pnn50=hrv.pnn50,
+            sd1_ms=hrv.sd1_ms,
+            sd2_ms=hrv.sd2_ms,
+            vlf_ms2=hrv.vlf_ms2,
+            lf_ms2=hrv.lf_ms2,
+            hf_ms2=hrv.hf_ms2,
             stress=stress.value if stress else None,
             stress_confidence=stress.confidence if stress else 0.0,
-            wave=wave,
-            wave_rate_hz=wave_rate_hz,
-            **measures,
         )
 
     @property
@@ -187,5 +227,7 @@ def _wave(samples: NDArray[np.float32], rate_hz: float) -> tuple[NDArray[np.floa
         return frozen(np.zeros(0, np.float32)), WAVE_RATE_HZ
     wave = band_pass(part, rate_hz, WAVE_RATE_HZ)
     shown = wave.fine[-int(WAVE_S * wave.rate_hz) :]
-    height = quantile(np.abs(shown), 0.98) or 1.0
-    return frozen(np.clip(shown / height, -1, 1).astype(np.float32)), wave.rate_hz
+    level = (shown / (quantile(np.abs(shown), 0.98) or 1.0)).astype(np.float32)
+    np.minimum(level, 1, out=level)
+    np.maximum(level, -1, out=level)
+    return frozen(level), wave.rate_hz

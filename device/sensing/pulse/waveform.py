@@ -65,15 +65,13 @@ def band_pass(samples: ArrayLike, rate_hz: float, fine_rate_hz: float = FINE_RAT
     if not np.isfinite(values).all():
         raise ValueError("the signal holds values that are not numbers")
     plan = _plan(len(values), rate_hz, fine_rate_hz)
-    mirrored = np.concatenate(
-        (
-            2 * values[0] - values[plan.pad : 0 : -1],
-            values,
-            2 * values[-1] - values[-2 : -plan.after - 2 : -1],
-        )
-    )
+    mirrored = np.empty(len(plan.ramp))
+    end = plan.pad + len(values)
+    mirrored[plan.pad : end] = values
+    np.subtract(2 * values[0], values[plan.pad : 0 : -1], out=mirrored[: plan.pad])
+    np.subtract(2 * values[-1], values[-2 : -plan.after - 2 : -1], out=mirrored[end:])
     # What goes out at the end comes in at the beginning: without the line that would be a step.
-    mirrored -= mirrored[0] + plan.ramp * (mirrored[-1] - mirrored[0])
+    mirrored -= plan.ramp * (mirrored[-1] - mirrored[0])
     spectrum = np.fft.rfft(mirrored)[: len(plan.transfer)]
     spectrum *= plan.transfer
     fine = np.fft.irfft(spectrum, plan.fine_total)[plan.first : plan.end]

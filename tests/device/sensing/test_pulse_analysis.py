@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from device.commands.pulse import analyse_file
 from device.sensing.pulse import analyse
+from device.sensing.pulse.intervals import artefacts
 from tests.data_folder import data_folder
 from tests.fakes.pulse_waves import Pulse, pulse
 
@@ -160,6 +161,16 @@ def test_an_early_beat_and_its_pause_are_left_out() -> None:
     truth = 1e3 * np.sqrt(np.mean(np.diff(at_s[:29], 2) ** 2))
     assert found.hrv.rmssd_ms == pytest.approx(truth, abs=1.5)
     assert found.intervals.artefacts >= 2
+
+
+@pytest.mark.parametrize("missed", [0, 1, 20, -2, -1])
+def test_an_interval_with_a_beat_missed_in_it_is_left_out(missed: int) -> None:
+    """Also at the ends, and where a breath makes the intervals as unequal as a young heart's."""
+    rr_s = 0.8 + 0.09 * np.sin(np.arange(45) * 2 * np.pi / 5)
+    rr_s[missed] *= 2
+    found = artefacts(rr_s)
+    assert found[missed]
+    assert found.sum() <= 3
 
 
 def test_short_recordings_carry_the_rate_alone() -> None:
