@@ -39,13 +39,15 @@ class Scan:
 def scan(folders: Sequence[Path]) -> Scan:
     """Find the music files below ``folders``, sorted by path.
 
-    Links are followed, a folder is visited once however many links lead to it, so a loop of
-    links ends. Hidden files and folders are left out.
+    Links are followed as long as they stay below ``folders``: nothing else may be read. A folder
+    is visited once however many links lead to it, so a loop of links ends. Hidden files and
+    folders are left out.
     """
     result = Scan()
     visited: set[tuple[int, int]] = set()
+    tops = [folder.resolve() for folder in folders]
     for folder in folders:
-        for entries in _walk(folder, visited, result):
+        for entries in _walk(folder, tops, visited, result):
             _collect(entries, result)
     unique = {file.path: file for file in result.files}
     result.files = [unique[path] for path in sorted(unique)]
@@ -53,7 +55,7 @@ def scan(folders: Sequence[Path]) -> Scan:
 
 
 def _walk(
-    top: Path, visited: set[tuple[int, int]], result: Scan
+    top: Path, tops: Sequence[Path], visited: set[tuple[int, int]], result: Scan
 ) -> Iterator[list[os.DirEntry[str]]]:
     waiting = [top]
     while waiting:
@@ -68,8 +70,24 @@ def _walk(
         except OSError as error:
             result.problems.append((folder, f"cannot be read: {error.strerror}"))
             continue
+        entries = [entry for entry in entries if not _leads_out(entry, tops, result)]
         waiting.extend(Path(entry.path) for entry in entries if _is_folder(entry))
         yield entries
+
+
+def _leads_out(entry: os.DirEntry[str], tops: Sequence[Path], result: Scan) -> bool:
+    """Return whether a link leads out of the folders; named if there may be music behind it."""
+    if not entry.is_symlink():
+        return False
+    target = Path(os.path.realpath(entry.path))
+    if any(target.is_relative_to(top) for top in tops):
+        return False
+    if _is_folder(entry) or Path(entry.name).suffix.lower() in EXTENSIONS:
+        result.problems.append((
+            Path(os.fsencode(entry.path).decode("utf-8", "backslashreplace")),
+            f"is a link out of the music folders, to {target}: name that folder, too",
+        ))  # fmt: skip
+    return True
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -49,6 +49,27 @@ def test_loops_of_links_end_and_nothing_is_found_twice(tmp_path: Path) -> None:
     assert {path.name for path, _ in found.problems} == {"self.mp3", "gone.mp3"}
 
 
+def test_links_out_of_the_folders_are_named_and_not_followed(tmp_path: Path) -> None:
+    music, elsewhere = tmp_path / "music", tmp_path / "elsewhere"
+    for name in ("1.mp3", "2.mp3", "2.lrc"):
+        touch(elsewhere / name)
+    touch(music / "own.mp3")
+    touch(music / "2.mp3")
+    (music / "album").symlink_to(elsewhere)
+    (music / "1.mp3").symlink_to("../elsewhere/1.mp3")
+    (music / "2.lrc").symlink_to(elsewhere / "2.lrc")
+    (music / "cover.jpg").symlink_to("/etc/hostname")
+    found = scan([music])
+    assert {file.path.name for file in found.files} == {"own.mp3", "2.mp3"}
+    assert not any(file.sidecar for file in found.files)
+    assert {path.name for path, _ in found.problems} == {"album", "1.mp3"}
+    assert all(str(elsewhere) in reason for _, reason in found.problems)
+    # Where that folder is named as well, they are followed.
+    both = scan([music, elsewhere])
+    assert both.problems == []
+    assert {file.path.name for file in both.files if file.sidecar} == {"2.mp3"}
+
+
 def test_a_folder_that_vanished_is_a_problem_and_not_the_end(tmp_path: Path) -> None:
     touch(tmp_path / "a/1.mp3")
     found = scan([tmp_path / "none", tmp_path])
