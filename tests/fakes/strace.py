@@ -71,6 +71,11 @@ def written(calls: list[Call]) -> list[Path]:
     return paths
 
 
+def opened(calls: list[Call]) -> list[Path]:
+    """Return every file that was opened, for whatever, or tried to be."""
+    return [call.paths()[0] for call in calls if call.name in _OPENS and call.paths()]
+
+
 def other_ways(calls: list[Call]) -> list[Call]:
     """Return calls that could write without being seen by :func:`written`."""
     return [call for call in calls if call.name in _OTHER_WAYS]

@@ -6,8 +6,10 @@ music, likes a track and leaves.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ import numpy as np
 import pytest
 
 from device.sensing.camera import BUILTIN, builtin_picture
+from tests.data_folder import ROOT
 from tests.fakes import strace
 from tests.fakes.kiosk_at_work import KIOSK_ID, QUICK_VISIT, KioskAtWork
 
@@ -87,6 +90,20 @@ def test_nothing_is_written_outside_the_state_folder(visit: Visit) -> None:
     assert strace.other_ways(visit.calls) == []
     # The trace would have seen it: the memory of likes is written.
     assert any("kiosk.sqlite" in path.name for path in strace.written(visit.calls))
+
+
+def test_nothing_is_opened_but_the_program_the_system_and_the_configured_folders(
+    visit: Visit,
+) -> None:
+    folder = visit.state.parent
+    configured = (visit.state, folder / "music", folder / "kiosk.toml")
+    program = (ROOT, Path(sys.prefix), Path(sys.base_prefix))
+    system = tuple(map(Path, ("/usr", "/lib", "/lib64", "/etc", "/proc", "/sys", "/dev", "/run")))
+    opened = {Path(os.path.normpath(path)) for path in strace.opened(visit.calls)}
+    tops = (*configured, *program, *system)
+    assert {path for path in opened if not any(path.is_relative_to(top) for top in tops)} == set()
+    # The trace would have seen it: music was played.
+    assert any(path.is_relative_to(folder / "music") for path in opened)
 
 
 def test_no_socket_but_the_brokers(visit: Visit) -> None:
