@@ -74,9 +74,9 @@ class OpenSound:
                 frames = packet.decode()
             except (StopIteration, av.error.EOFError):
                 return
-            except av.error.InvalidDataError:
+            except av.error.FFmpegError as error:
                 bad += 1
-                if bad >= BAD_PACKETS_IN_A_ROW:
+                if is_passing(error) or bad >= BAD_PACKETS_IN_A_ROW:
                     raise
                 continue
             if frames:
