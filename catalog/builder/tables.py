@@ -241,7 +241,7 @@ def _json_rows(file: Path, lines: TextIO, columns: Mapping[str, str]) -> Iterato
             continue
         try:
             data = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise CatalogError(f"{file}, line {number}: is no JSON: {error}") from error
         if not isinstance(data, dict):
             raise CatalogError(f"{file}, line {number}: is no JSON object")
