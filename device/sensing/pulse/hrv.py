@@ -54,7 +54,7 @@ def measure(intervals: Intervals, window_s: float) -> Hrv:
     if count < MIN_INTERVALS_RATE:
         return Hrv()
     rr_ms = 1e3 * intervals.rr_s
-    mean_ms = _mean(rr_ms[intervals.counted])
+    mean_ms = 1e3 * (intervals.mean_s() or 0.0)
     rate_bpm = 60_000 / mean_ms
     if count < MIN_INTERVALS_HRV or window_s < HRV_S:
         return Hrv(heart_rate_bpm=rate_bpm, rr_mean_ms=mean_ms)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.sensing.pulse.beats import Beats
+from device.sensing.pulse.fit import MIN_MATCH
 from device.sensing.pulse.order import median, quartiles, quartiles_of_rows
 
 RR_S = (0.3, 2.0)
@@ -31,11 +32,14 @@ ECTOPIC_SLOPE, ECTOPIC_OFFSET = 0.13, 0.17
 LONG = 3.0
 """Deviation from the running median, in thresholds, of a long or short beat (same source)."""
 SHORTEST, LONGEST = 0.6, 1.6
-"""Of the running median. A breath seldom changes the interval by more than a third, a beat that is
-missed doubles it and one too many halves it: those are artefacts however wide the threshold, which
-a few of them widen, and also as the very last interval, which has no successor to take it back."""
-NEAR = 0.2
-"""Of the usual interval: a breath seldom changes it by more, a false beat seldom by less."""
+"""Of the intervals around. A breath seldom changes them by more than a third, a beat that is missed
+doubles them and one too many halves them: those are artefacts however wide the threshold, which a
+few of them widen, and also as the very last interval, which has no successor to take it back."""
+FAR_TOO_LONG = 1.75
+"""Of the usual interval of all: where several are missed, those around are no witness."""
+CLEAR, MOST_MISSED = 0.25, 4
+"""Of the usual interval around: so near to a whole number of it must the time between two beats
+be, and so many at most, for it to be plain how often the heart has beaten."""
 LEAST_THRESHOLD_S = 0.02
 """A heart or a simulator as regular as a clock has no spread to speak of."""
 
@@ -50,27 +54,34 @@ class Intervals:
     """Of the measurement, not of the heart."""
     valid: NDArray[np.bool_]
     """Those that variability may be taken from."""
-    counted: NDArray[np.bool_]
-    """Those that the rate is taken from: also between beats that are there but not well timed,
-    whose errors cancel. To leave out only the difficult ones would favour a part of the breath."""
+    stands_for: NDArray[np.float64]
+    """How many intervals of the heart the rate counts it for: also between beats that are there
+    but not well timed, whose errors cancel, and where it is plain how many were missed. To leave
+    out what is difficult would favour a part of the breath, or a calm end over a restless start."""
     artefacts: int
     """How many were left out as artefacts of rhythm."""
+
+    def mean_s(self, after_s: float = 0.0, least: float = 1.0) -> float | None:
+        """Return the heart's mean interval of those that end ``after_s``; None where the heart
+        has not beaten ``least`` times in what is counted."""
+        chosen = (self.stands_for > 0) & (self.ends_s > after_s)
+        beats = float(np.add.reduce(self.stands_for[chosen]))
+        return float(np.add.reduce(self.rr_s[chosen])) / beats if beats >= least else None
 
 
 def intervals_of(beats: Beats, breaks_s: Sequence[float] = ()) -> Intervals:
     """Return the intervals of ``beats``; ``breaks_s`` are times before which samples are lost."""
     if len(beats) < 2:
         empty = np.zeros(0)
-        none = np.zeros(0, np.bool_)
-        return Intervals(empty, empty, empty, none, none, 0)
+        return Intervals(empty, empty, empty, np.zeros(0, np.bool_), empty, 0)
     times = beats.times_s
-    good = beats.good.copy()
+    good, seen = beats.good.copy(), beats.good | (beats.match > MIN_MATCH)
     rr_s = times[1:] - times[:-1]
     valid = (rr_s >= RR_S[0]) & (rr_s <= RR_S[1])
     for break_s in breaks_s:
         good &= np.abs(times - break_s) > BREAK_REACH_S
+        seen &= np.abs(times - break_s) > BREAK_REACH_S
         valid &= ~((times[:-1] < break_s) & (times[1:] >= break_s))
-    whole = valid.copy()
     valid &= good[:-1] & good[1:]
     squares = beats.jitter_s**2
     artefact = np.zeros(len(rr_s), np.bool_)
@@ -80,20 +91,53 @@ def intervals_of(beats: Beats, breaks_s: Sequence[float] = ()) -> Intervals:
         rr_s=rr_s,
         variance_s2=squares[1:] + squares[:-1],
         valid=valid & ~artefact,
-        counted=whole & _near_the_valid(rr_s, valid & ~artefact),
+        stands_for=_stands_for(times, seen, valid & ~artefact, breaks_s),
         artefacts=int(np.count_nonzero(artefact)),
     )
 
 
-def _near_the_valid(rr_s: NDArray[np.float64], valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the valid intervals and those like them that stand among them."""
-    if not np.count_nonzero(valid):
-        return valid
-    like = np.abs(rr_s / median(rr_s[valid]) - 1) < NEAR
-    beside = np.zeros(len(valid) + 4, np.int8)
-    beside[2:-2] = valid
-    around = beside[:-4] + beside[1:-3] + beside[3:-1] + beside[4:] >= 2
-    return np.asarray(like & (valid | around), np.bool_)
+def _stands_for(
+    times_s: NDArray[np.float64],
+    seen: NDArray[np.bool_],
+    valid: NDArray[np.bool_],
+    breaks_s: Sequence[float],
+) -> NDArray[np.float64]:
+    """Return how many intervals of the heart each interval stands for; 0 where that is open.
+
+    Beats that were ``seen`` bound what lies between them, even if not well timed; between them
+    the heart has beaten as often as its usual interval goes into it.
+    """
+    count = valid.astype(np.float64)
+    if np.count_nonzero(valid) in (0, len(valid)):
+        return count
+    rr_s = times_s[1:] - times_s[:-1]
+    middle_s = times_s[1:] - rr_s / 2
+    bounds = seen.copy()
+    for _ in range(2):
+        known = count > 0
+        usual_s = _running_median(rr_s[known] / count[known])
+        ends = bounds.nonzero()[0]
+        first, last = ends[:-1], ends[1:]
+        open_ = (last > first + 1) | ~valid[first]
+        first, last = first[open_], last[open_]
+        span_s = times_s[last] - times_s[first]
+        between_s = (times_s[first] + times_s[last]) / 2
+        periods = span_s / np.interp(between_s, middle_s[known], usual_s)
+        whole = np.rint(periods)
+        clear = (np.abs(periods - whole) < CLEAR) & (whole >= 1) & (whole <= MOST_MISSED)
+        for break_s in breaks_s:
+            clear &= ~((times_s[first] < break_s) & (times_s[last] >= break_s))
+        for a, b, per_s in zip(
+            first[clear].tolist(), last[clear].tolist(),
+            (whole / span_s)[clear].tolist(), strict=True,
+        ):  # fmt: skip
+            count[a:b] = rr_s[a:b] * per_s
+        # A beat that fits neither what is before nor what is after it was no beat of its own.
+        lost = np.zeros(len(valid), np.bool_)
+        for a, b in zip(first[~clear].tolist(), last[~clear].tolist(), strict=True):
+            lost[a:b] = True
+        bounds[1:-1] &= ~(lost[1:] & lost[:-1])
+    return count
 
 
 def artefacts(rr_s: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -114,7 +158,8 @@ def artefacts(rr_s: NDArray[np.float64]) -> NDArray[np.bool_]:
     before, here, after = step[:-2], step[1:-1], step[2:]
     second = np.zeros(len(here))
     second[:-1] = step[3:]
-    found = (np.abs(away) > LONG) | (rr_s < SHORTEST * around_s) | (rr_s > LONGEST * around_s)
+    found = (np.abs(away) > LONG) | (rr_s < SHORTEST * around_s)
+    found |= rr_s > np.minimum(LONGEST * around_s, FAR_TOO_LONG * median(rr_s))
     # A beat too early and its pause: a fall between two rises, or the other way round.
     border = ECTOPIC_SLOPE * np.abs(here) + ECTOPIC_OFFSET
     early = (here < -1) & (np.minimum(before, after) > border)

@@ -24,6 +24,7 @@ WAVE_MARGIN_S = 2.0
 RECENT_S = 20.0
 """Span of the rate that is shown and that stress is read from: a heart that races now is not
 hidden by a calm half minute. Variability takes the whole window."""
+RECENT_BEATS = 5
 FOLLOW_FROM_S = TAIL_S
 SAME_RATE = 0.02
 """A measured rate wanders by less than this while it is being learnt."""
@@ -215,9 +216,8 @@ class PulseStream:
 
 
 def _recent_rate(found: PulseAnalysis) -> float | None:
-    intervals = found.intervals
-    recent = intervals.counted & (intervals.ends_s > found.duration_s - RECENT_S)
-    return 60 / float(intervals.rr_s[recent].mean()) if recent.sum() >= 5 else None
+    mean_s = found.intervals.mean_s(found.duration_s - RECENT_S, RECENT_BEATS)
+    return None if mean_s is None else 60 / mean_s
 
 
 def _wave(samples: NDArray[np.float32], rate_hz: float) -> tuple[NDArray[np.float32], float]:

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from device.commands.pulse import analyse_file
 from device.sensing.pulse import analyse
-from device.sensing.pulse.intervals import artefacts
+from device.sensing.pulse.beats import Beats
+from device.sensing.pulse.intervals import artefacts, intervals_of
+from firmware_bridge.simulated_finger import Phase, beat_times, simulated_finger
 from tests.data_folder import data_folder
 from tests.fakes.pulse_waves import Pulse, pulse
 
@@ -171,6 +173,76 @@ def test_an_interval_with_a_beat_missed_in_it_is_left_out(missed: int) -> None:
     found = artefacts(rr_s)
     assert found[missed]
     assert found.sum() <= 3
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_restless_start_counts_in_the_rate(seed: int) -> None:
+    """The heart slows down as one settles: to leave out the start would say too slow a heart."""
+    rng = np.random.default_rng(seed)
+    phases = (Phase(0, 92, 30, 20), Phase(15, 68, 30, 20), Phase(60, 68, 30, 20))
+    samples = simulated_finger(phases, seed).astype(np.float64)
+    spread = samples.std()
+    for start in rng.integers(100, 1100, 5):
+        samples[start : start + 120] += 1.5 * spread * np.hanning(120) * rng.standard_normal()
+    beats_s = np.array(beat_times(phases, seed))
+    true_bpm = 60 / float(np.diff(beats_s[(beats_s > 0.3) & (beats_s < 59.5)]).mean())
+    found = analyse(samples, 100)
+    assert (~found.intervals.valid).sum() >= 2
+    assert found.hrv.heart_rate_bpm == pytest.approx(true_bpm, abs=0.5)
+
+
+class TestHowOftenTheHeartHasBeaten:
+    def stands_for(self, times_s: np.ndarray, good: np.ndarray, **how: object) -> np.ndarray:
+        match = np.where(good, 0.99, 0.1)
+        beats = Beats(times_s, np.full(len(times_s), 1e-3), match, good)
+        return intervals_of(beats, **how).stands_for  # type: ignore[arg-type]
+
+    def test_between_believed_beats_missed_ones_are_counted(self) -> None:
+        times_s = np.delete(np.arange(40) * 0.8, [11, 20, 21])
+        counts = self.stands_for(times_s, np.ones(len(times_s), np.bool_))
+        assert counts.sum() == pytest.approx(39)
+        assert counts[10] == pytest.approx(2)
+        assert counts[18] == pytest.approx(3)
+
+    def test_a_beat_that_is_not_believed_and_misplaced_makes_no_difference(self) -> None:
+        times_s = np.arange(40) * 0.8
+        good = np.ones(40, np.bool_)
+        times_s[[12, 25]] += 0.25
+        good[[12, 25]] = False
+        counts = self.stands_for(times_s, good)
+        assert counts.sum() == pytest.approx(39)
+        assert counts[11] + counts[12] == pytest.approx(2)
+
+    def test_where_it_is_not_plain_nothing_is_counted(self) -> None:
+        times_s = np.concatenate((np.arange(20) * 0.8, 19 * 0.8 + 1.2 + np.arange(20) * 0.8))
+        counts = self.stands_for(times_s, np.ones(40, np.bool_))
+        assert counts[19] == 0
+        assert counts.sum() == pytest.approx(38)
+
+    def test_nothing_is_counted_over_lost_samples(self) -> None:
+        times_s = np.delete(np.arange(40) * 0.8, [20])
+        counts = self.stands_for(times_s, np.ones(39, np.bool_), breaks_s=[16.2])
+        assert counts[19] == 0
+
+    @given(
+        missed=st.lists(st.integers(2, 57), max_size=12),
+        misplaced=st.lists(st.integers(2, 57), max_size=12),
+        breath_s=st.floats(0, 0.08),
+        slowing=st.floats(-0.003, 0.003),
+    )
+    def test_the_rate_is_that_of_the_heart(
+        self, missed: list[int], misplaced: list[int], breath_s: float, slowing: float
+    ) -> None:
+        beat = np.arange(60)
+        rr_s = 0.8 + slowing * beat + breath_s * np.sin(beat * 2 * np.pi / 5)
+        times_s, good = np.cumsum(rr_s), np.ones(60, np.bool_)
+        times_s[misplaced] += 0.2
+        good[misplaced] = False
+        kept = np.setdiff1d(beat, missed)
+        beats = Beats(times_s[kept], np.full(len(kept), 1e-3), np.where(good, 0.99, 0.1)[kept],
+                      good[kept])  # fmt: skip
+        mean_s = intervals_of(beats).mean_s()
+        assert mean_s == pytest.approx(rr_s[1:].mean(), rel=0.03)
 
 
 def test_short_recordings_carry_the_rate_alone() -> None:
