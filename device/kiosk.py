@@ -143,8 +143,10 @@ def _guard(supervisor: Supervisor, stop: threading.Event, on_ready: Callable[[],
         elif not ready and time.monotonic() - began > READY_TIMEOUT_S:
             log.error("not ready after %.0f s: ending", READY_TIMEOUT_S)
             supervisor.fatal.set()
-        elif ready and supervisor.critical_are_fresh():
-            sd_notify("WATCHDOG=1")
+        elif ready:
+            supervisor.find_hanging()
+            if supervisor.critical_are_fresh():
+                sd_notify("WATCHDOG=1")
 
 
 def _all_critical_run(supervisor: Supervisor) -> bool:

@@ -27,6 +27,10 @@ RESTART_WINDOW_S = 60.0
 FIRST_BACKOFF_S = 0.5
 HEARTBEAT_MAX_AGE_S = 10.0
 """A critical worker that has not beaten for this long starves the systemd watchdog."""
+HANGING_S = 60.0
+"""A non-critical worker that has not beaten for this long is given up: a thread cannot be ended
+from outside. Longer than FFmpeg and V4L2 wait for a picture (30 s and 10 s in OpenCV)."""
+_RESTART = "unplug its device and plug it in again, or restart the kiosk"
 
 
 class Worker(Protocol):
@@ -117,10 +121,29 @@ class Supervisor:
                 now - post.last_beat <= max_age_s for post in self._posts if post.worker.critical
             )
 
+    def find_hanging(self) -> None:
+        """Mark and log the non-critical workers that hang; to be called about once a second."""
+        now = self._clock()
+        with self._lock:
+            hanging = [
+                post
+                for post in self._posts
+                if post.status == "running"
+                and not post.worker.critical
+                and now - post.last_beat > HANGING_S
+            ]
+            for post in hanging:
+                post.status = "failed"
+                post.message = f"hangs, it has said nothing for {HANGING_S:.0f} s; {_RESTART}"
+        for post in hanging:
+            log.error("worker %s %s", post.worker.name, post.message)
+
     def _keep_alive(self, post: _Post) -> None:
         def beat() -> None:
             with self._lock:
                 post.last_beat = self._clock()
+                if post.status == "failed":
+                    log.info("worker %s goes on", post.worker.name)
                 if post.status != "running":
                     post.status = "running"
                     post.message = ""

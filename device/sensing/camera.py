@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import threading
@@ -20,6 +21,8 @@ from device.channels import LatestSlot
 from device.config import CameraSettings
 from device.readings import CameraStatus, Clock, Frame, frozen
 from models_tflite.native_log import caught_lines
+
+log = logging.getLogger(__name__)
 
 Picture = NDArray[np.uint8]
 """(height, width, 3), blue-green-red."""
@@ -255,12 +258,13 @@ class CameraWorker:
                 with _Opened(self._settings, self._tell) as source:
                     self._capture(source, stop, beat)
             except CameraError as error:
-                self.note = str(error)
+                self._note(str(error))
                 self._tell(False, str(error))
                 # Not a death: the camera may be plugged in again at any moment.
                 stop.wait(1.0)
 
     def _capture(self, source: Source, stop: threading.Event, beat: Callable[[], None]) -> None:
+        log.info("camera open: %s", self._settings.source)
         watch = _Watch(source.is_live)
         next_at = self._clock()
         while self._allowed.is_set() and not stop.is_set():
@@ -269,16 +273,19 @@ class CameraWorker:
             now = self._clock()
             if not self._allowed.is_set():
                 break
-            self._seq += 1
-            pixels = frozen(self._turned(picture))
-            self._frames.put(Frame(self._seq, now, pixels, self._opening))
             complaint = watch.look(picture, now)
             if complaint != self.note:
-                self.note = complaint
+                self._note(complaint)
                 self._tell(True, complaint)
+            # Whoever is in a picture that stands still may have left long ago.
+            if not complaint:
+                self._seq += 1
+                pixels = frozen(self._turned(picture))
+                self._frames.put(Frame(self._seq, now, pixels, self._opening))
             next_at = max(now, next_at + self._settings.frame_interval_s)
             stop.wait(next_at - now)
         self._frames.clear()
+        log.info("camera closed")
 
     def _turned(self, picture: Picture) -> Picture:
         turns = self._settings.rotate_deg // 90
@@ -286,6 +293,14 @@ class CameraWorker:
         if self._settings.mirror:
             turned = turned[:, ::-1]
         return np.ascontiguousarray(turned)
+
+    def _note(self, complaint: str) -> None:
+        """Keep what is wrong (an empty string: nothing any more) and log it once."""
+        if complaint and complaint != self.note:
+            log.warning("camera: %s", complaint)
+        elif self.note and not complaint:
+            log.info("camera: its pictures are good again")
+        self.note = complaint
 
     def _tell(self, is_open: bool, message: str) -> None:
         self._status.put(CameraStatus(is_open, self._settings.source, message))

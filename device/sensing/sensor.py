@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -19,12 +21,17 @@ from firmware_bridge.protocols import PROTOCOLS, SensorProtocol
 from firmware_bridge.samples import Parser
 from firmware_bridge.simulator import SimulatedSensor
 
+log = logging.getLogger(__name__)
+
 LOOK_AGAIN_S = 0.5
 """A sensor that was plugged in again is taken within 2 s."""
 SILENCE_S = 5.0
 """A sensor that sends nothing for so long is opened anew."""
 PATIENCE_S = 30.0
 """So long only the unplugged sensor is waited for; then other ports are looked at, too."""
+MOST_SAID = 20
+"""Different complaints in the log before a sensor is found."""
+_COUNT = re.compile(r"\d+ bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,7 @@ class SensorWorker:
         self._blocks = PpgBlocks(blocks)
         self._known: _Found | None = None
         self._heard_at = clock()
+        self._said: set[str] = set()
         self.note = ""
         """What is amiss; empty while all is well."""
 
@@ -91,10 +99,14 @@ class SensorWorker:
             if self._settings.port == "simulated":
                 simulator = opened.enter_context(SimulatedSensor())
                 self._known = _Found(simulator.path, PROTOCOLS["attune"], "a simulated finger")
+            def cancelled() -> bool:
+                beat()  # To listen at several ports takes a while.
+                return stop.is_set()
+
             while not stop.is_set():
                 beat()
                 try:
-                    found = self._find(stop.is_set)
+                    found = self._find(cancelled)
                     if found is not None:
                         self._read(found, stop, beat)
                 except PortError as error:
@@ -154,6 +166,8 @@ class SensorWorker:
     def _tell(self, found: _Found) -> bool:
         self._known = found
         self.note = ""
+        self._said.clear()
+        log.info("finger sensor: %s on %s", found.protocol.title, found.path)
         self._status.put(SensorStatus(True, found.path, found.protocol.name, found.message))
         return True
 
@@ -163,6 +177,12 @@ class SensorWorker:
             self._known = None
 
     def _lose(self, message: str) -> None:
+        # Ports take turns and counts differ each time: each complaint is logged once until one
+        # of the ports has a sensor.
+        kind = _COUNT.sub("", message)
+        if kind not in self._said and len(self._said) < MOST_SAID:
+            self._said.add(kind)
+            log.warning("finger sensor: %s", message)
         if message != self.note:
             self.note = message
             self._status.put(SensorStatus(False, self._settings.port, "", message))

@@ -114,3 +114,38 @@ def test_systemd_is_told_over_its_socket(tmp_path: Path, monkeypatch: pytest.Mon
             assert systemd.recv(100) == b"READY=1"
     monkeypatch.delenv("NOTIFY_SOCKET")
     sd_notify("READY=1")
+
+
+def test_a_worker_that_hangs_is_given_up_aloud_and_taken_back_when_it_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    now, hang = [0.0], threading.Event()
+
+    class Sleeper(Labourer):
+        def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
+            while not stop.wait(0.005):
+                if not hang.is_set():
+                    beat()
+
+    house = Supervisor([Sleeper("camera"), Sleeper("conductor", critical=True)], lambda: now[0])
+    house.start()
+    wait_until(lambda: all(one.status == "running" for one in house.health()))
+    hang.set()
+    time.sleep(0.05)
+    now[0] = s.HANGING_S + 1
+    house.find_hanging()
+    house.find_hanging()
+    camera, conductor = house.health()
+    assert camera.status == "failed"
+    assert "hangs" in camera.message
+    assert conductor.status == "running"  # systemd's watchdog sees to it.
+    assert not house.fatal.is_set()
+    hang.clear()
+    wait_until(lambda: house.health()[0].status == "running")
+    assert house.health()[0].message == ""
+    now[0] += 1
+    assert house.stop() == []
+    assert [one.getMessage().split(";")[0] for one in caplog.records] == [
+        "worker camera hangs, it has said nothing for 60 s", "worker camera goes on",
+    ]  # fmt: skip

@@ -191,6 +191,16 @@ class KioskAtWork:
         """Return the newest state of ``name`` on MQTT, waiting for it (to be ``payload``)."""
         return self.house.wait_for(self.topic(f"{name}/state"), payload, timeout_s)
 
+    def says(self, name: str, payload: str, timeout_s: float = 20.0) -> None:
+        """Wait until ``payload`` is what ``name`` says on MQTT, whatever it said before."""
+        topic = self.topic(f"{name}/state")
+
+        def newest() -> str:
+            heard = [text for seen, text, _ in self.house.messages if seen == topic]
+            return heard[-1] if heard else ""
+
+        self.wait_until(lambda: newest() == payload, timeout_s, f"{name} {payload} on MQTT")
+
     def to_playing(self) -> None:
         """Let the visitor come, agree with the finger, and hear music."""
         times = self.log.count("visit state: playing") + 1

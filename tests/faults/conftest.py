@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.kiosk_at_work import KioskAtWork
+from tests.fakes.watched_kiosk import WatchedKiosk
 
 HERE = Path(__file__).parent
 
@@ -27,4 +28,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(name="kiosk")
 def _kiosk(tmp_path: Path) -> Iterator[KioskAtWork]:
     with KioskAtWork(tmp_path) as kiosk:
+        yield kiosk
+
+
+@pytest.fixture(name="watched")
+def _watched(tmp_path: Path) -> Iterator[WatchedKiosk]:
+    with WatchedKiosk(tmp_path) as kiosk:
         yield kiosk

@@ -13,7 +13,7 @@ from device.interfaces.screen.area import Area
 from device.interfaces.screen.parts import Kit, Part
 from device.interfaces.screen.theme import Colour, mood_colour
 from device.interfaces.screen.typesetting import HEADING, SMALL, Style
-from device.readings import KioskState
+from device.readings import CameraStatus, KioskState
 from models_tflite.labels import EXPRESSIONS
 
 # Where each expression swells the oval: unpleasant ones to the left, pleasant to the right,
@@ -33,14 +33,20 @@ _STEP = 0.02
 def oval(kit: Kit, state: KioskState, area: Area) -> Part:
     """Return the oval for the largest face, or why there is none."""
     face = state.faces.faces[0] if state.faces is not None and state.faces.faces else None
-    if face is None:
-        key = "sensing.looking" if state.camera.is_open else "sensing.no_camera"
-        return Part("oval", area, paint_oval, ((), kit.say(key), ""))
+    if face is None or state.camera.message:  # The last face is no news of a blind camera.
+        return Part("oval", area, paint_oval, ((), kit.say(_why_no_face(state.camera)), ""))
     steps = tuple(round(float(p) / _STEP) for p in face.probabilities)
     best = max(range(len(steps)), key=steps.__getitem__)
     percent = round(float(face.probabilities[best]) * 20) * 5
     name = kit.say(f"expression.{EXPRESSIONS[best]}")
     return Part("oval", area, paint_oval, (steps, name, f"{percent} %"))
+
+
+def _why_no_face(camera: CameraStatus) -> str:
+    """Return the key of what the person is told; the owner hears the rest over MQTT."""
+    if camera.is_open:
+        return "sensing.camera_blind" if camera.message else "sensing.looking"
+    return "sensing.camera_lost" if camera.message else "sensing.no_camera"
 
 
 @lru_cache(maxsize=4)
