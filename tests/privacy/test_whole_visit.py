@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -153,6 +156,14 @@ def test_the_camera_opens_only_after_a_yes_on_the_spot(visit: Visit) -> None:
     assert min(opened) > max(consents)
 
 
+def test_camera_in_use_is_told_for_as_long_as_the_visit_uses_it(visit: Visit) -> None:
+    """That it follows the open device: tests/device/sensing/test_camera.py."""
+    topic = f"attune/{KIOSK_ID}/camera_in_use/state"
+    said = [payload for name, payload, _ in visit.house if name == topic]
+    changes = [now for before, now in pairwise(["", *said]) if now != before]
+    assert changes == ["OFF", "ON", "OFF"]
+
+
 def test_the_network_cannot_open_the_camera(visit: Visit) -> None:
     before = []
     for topic, payload, _ in visit.house:
@@ -194,6 +205,32 @@ def test_the_log_tells_nothing_about_the_person(visit: Visit) -> None:
     assert own
     told = [line for line in own if HEALTH_WORDS.search(line)]
     assert told == []
+
+
+def test_the_memory_has_no_place_for_a_person(visit: Visit) -> None:
+    """Everything that could be remembered, as docs/PRIVACY.md lists it."""
+    with closing(sqlite3.connect(visit.state / "kiosk.sqlite")) as base:
+        tables = [name for (name,) in base.execute(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        )]  # fmt: skip
+        columns = {t: {c[1] for c in base.execute(f"PRAGMA table_info({t})")} for t in tables}
+    assert columns == {
+        "feedback": {"path", "said_at", "kind"},
+        "last_played": {"path", "played_at"},
+        "visits": {
+            "visit_id", "started_at", "ended_at", "tracks", "strategy",
+            "valence_first", "valence_last", "stress_first", "stress_last",
+        },
+    }  # fmt: skip
+
+
+def test_by_hand_too_it_leaves_no_core(tmp_path: Path) -> None:
+    with KioskAtWork(tmp_path) as kiosk:
+        kiosk.start(["sh", "-c", 'ulimit -c unlimited; exec "$@"', "sh"])
+        limits = Path(f"/proc/{kiosk.pid}/limits").read_text()
+        assert kiosk.stop() == 0
+    (core,) = [line for line in limits.splitlines() if line.startswith("Max core file size")]
+    assert core.split()[4:6] == ["0", "0"]
 
 
 def test_a_visit_leaves_no_history_unless_it_is_kept(visit: Visit) -> None:
