@@ -15,7 +15,7 @@ from tests.data_folder import ROOT
 from tests.fuzz.hunt import has_atheris, hunt, last_path, load_target, read_found, write_found
 
 OUT = ROOT / "build" / "fuzz"
-GRACE_S = 90.0
+GRACE_S = 300.0
 """For the start with all its imports, and the last input."""
 
 
