@@ -1,8 +1,10 @@
-"""A kiosk whose screen is read by a test, and whose camera a test can hold still or cover.
+"""A kiosk whose screen is read by a test, whose camera a test can hold still or cover, and whose
+wall clock it can set.
 
 As a program (``python -m tests.fakes.watched_kiosk run ...``) it is ``attune`` itself that
 writes down each text it draws; with $ATTUNE_CAMERA the pictures come from a live camera that
-does what the file of that name says: ``seeing``, ``frozen``, ``black`` or ``unplugged``.
+does what the file of that name says: ``seeing``, ``frozen``, ``black`` or ``unplugged``; the
+file of $ATTUNE_CLOCK says how many seconds the wall clock is off.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,7 @@ import numpy as np
 from tests.fakes.kiosk_at_work import KioskAtWork
 
 PROGRAM = ("-m", "tests.fakes.watched_kiosk", "run")
-SEEN, CAMERA = "ATTUNE_SEEN", "ATTUNE_CAMERA"
+SEEN, CAMERA, CLOCK = "ATTUNE_SEEN", "ATTUNE_CAMERA", "ATTUNE_CLOCK"
 
 
 class WatchedKiosk(KioskAtWork):
@@ -28,20 +31,31 @@ class WatchedKiosk(KioskAtWork):
         super().__init__(folder, screen={"mode": "window"}, **tables)
         self._seen = folder / "seen.txt"
         self._behaviour = folder / "camera"
+        self._clock = folder / "clock"
         self._looked_to = 0
+        self.jump_s = 0.0
 
-    def open_eyes(self, environment: dict[str, str] | None = None) -> None:
+    def open_eyes(
+        self, environment: dict[str, str] | None = None, program: Sequence[str] = PROGRAM
+    ) -> None:
         """Start it, with the camera seeing."""
+        self.clock(0.0)
         self.camera("seeing")
         self._seen.write_text("")
-        eyes = {SEEN: str(self._seen), CAMERA: str(self._behaviour), "SDL_VIDEODRIVER": "dummy"}
-        self.start(environment=(environment or {}) | eyes, program=PROGRAM)
+        eyes = {
+            SEEN: str(self._seen), CAMERA: str(self._behaviour), CLOCK: str(self._clock),
+            "SDL_VIDEODRIVER": "dummy",
+        }  # fmt: skip
+        self.start(environment=(environment or {}) | eyes, program=program)
 
     def camera(self, behaviour: str) -> None:
         """Let the camera be ``seeing``, ``frozen``, ``black`` or ``unplugged``."""
-        fresh = self._behaviour.with_suffix(".new")
-        fresh.write_text(behaviour)
-        fresh.replace(self._behaviour)
+        _put(self._behaviour, behaviour)
+
+    def clock(self, jump_s: float) -> None:
+        """Let the wall clock be ``jump_s`` ahead of the true one."""
+        self.jump_s = jump_s
+        _put(self._clock, str(jump_s))
 
     def look_away(self) -> None:
         """From now on only what is drawn anew counts as seen."""
@@ -54,6 +68,12 @@ class WatchedKiosk(KioskAtWork):
     def on_screen(self) -> str:
         """Return all that was drawn since :meth:`look_away`, one text a line."""
         return self._seen.read_bytes()[self._looked_to :].decode()
+
+
+def _put(path: Path, text: str) -> None:
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text)
+    fresh.replace(path)
 
 
 class LiveCamera:
@@ -93,6 +113,8 @@ class LiveCamera:
 
 def main() -> int:
     """Be ``attune``, watched."""
+    true_time, clock = time.time, Path(os.environ[CLOCK])
+    time.time = lambda: true_time() + float(clock.read_text())
     from device import cli
     from device.interfaces.screen.typesetting import Typesetter
     from device.sensing import camera

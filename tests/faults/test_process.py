@@ -17,22 +17,29 @@ from tests.data_folder import ROOT
 from tests.fakes.desk import HAPPY, Stage
 from tests.fakes.kiosk_at_work import KioskAtWork, SystemdSocket
 from tests.fakes.synthetic_library import make_library
+from tests.fakes.watched_kiosk import WatchedKiosk
 from tests.faults.test_devices import music_goes_on
 
 POWER_CUTS = 200
 YEAR_S = 365 * 86_400.0
 
 SICK = """
-import sys, threading, time
+import os, sys, threading, time
 sys.path.insert(0, {root!r})
 from device.sensing.face.worker import FaceWorker
 from device.conductor import Conductor
-from device import cli
+from device import cli, supervisor
 illness = {illness!r}
 if illness == "face raises":
     def run(self, stop, beat):
         raise ValueError("made ill by a test")
     FaceWorker.run = run
+if illness == "face hangs":
+    def run(self, stop, beat):
+        beat()
+        time.sleep(3600)
+    FaceWorker.run = run
+    supervisor.HANGING_S = 8.0
 if illness == "conductor hangs":
     healthy = Conductor.turn
     def turn(self, command=None):
@@ -44,6 +51,10 @@ if illness == "conductor raises":
     def turn(self, command=None):
         raise ValueError("made ill by a test")
     healthy, Conductor.turn = Conductor.turn, turn
+if os.environ.get("ATTUNE_SEEN"):
+    from tests.fakes import watched_kiosk
+    sys.argv = ["attune", "run", *sys.argv[1:]]
+    sys.exit(watched_kiosk.main())
 sys.exit(cli.main(["run", *sys.argv[1:]]))
 """
 
@@ -52,15 +63,26 @@ def sick(illness: str) -> tuple[str, ...]:
     return ("-c", SICK.format(root=str(ROOT), illness=illness))
 
 
-def test_a_worker_that_raises_is_given_up_and_music_goes_on(kiosk: KioskAtWork) -> None:
-    kiosk.start(program=sick("face raises"))
-    kiosk.finger.lift_finger(False)
-    kiosk.wait_for_log("visit state: sensing")
-    kiosk.say("say_mood", "calm and happy")
-    kiosk.wait_for_log("playing track", 60)
-    kiosk.wait_for_log("worker face failed for good: ValueError: made ill by a test", 60)
-    kiosk.heard("problem", "ON")
-    music_goes_on(kiosk)
+@pytest.mark.parametrize(
+    ("illness", "logged"),
+    [
+        ("face raises", "worker face failed for good: ValueError: made ill by a test"),
+        ("face hangs", "worker face hangs, it has said nothing for 8 s"),
+    ],
+)
+def test_a_worker_that_raises_or_hangs_is_given_up_and_music_goes_on(
+    watched: WatchedKiosk, illness: str, logged: str
+) -> None:
+    watched.open_eyes(program=sick(illness))
+    watched.finger.lift_finger(False)
+    watched.wait_for_log("visit state: sensing")
+    watched.say("say_mood", "calm and happy")
+    watched.wait_for_log("playing track", 60)
+    watched.wait_for_log(logged, 60)
+    watched.says("problem", "ON")
+    watched.sees("Face reading has stopped. The rest goes on.")
+    music_goes_on(watched)
+    assert watched.log.count(logged) == 1
 
 
 def test_a_critical_worker_that_raises_ends_the_kiosk_for_systemd_to_start_it_afresh(
@@ -161,6 +183,32 @@ def test_the_whole_kiosk_is_killed_in_every_state_and_starts_again(kiosk: KioskA
     kiosk.start()
     kiosk.to_playing()
     assert kiosk.stop() == 0
+
+
+def test_the_clock_jumps_a_year_under_the_whole_kiosk(watched: WatchedKiosk) -> None:
+    """As when a box without a clock of its own hears the time, and when that was wrong."""
+    watched.open_eyes()
+    watched.to_playing()
+    for jump_s in (YEAR_S, -YEAR_S):
+        watched.clock(jump_s)
+        for _ in range(2):
+            music_goes_on(watched)
+        watched.say("like")
+        watched.end_visit()
+        watched.to_playing()
+        assert abs(last_played(watched) - time.time() - jump_s) < 3600
+    assert "WARNING" not in watched.log
+    assert "ERROR" not in watched.log
+
+
+def last_played(kiosk: WatchedKiosk) -> float:
+    base = sqlite3.connect(f"file:{kiosk.state / 'kiosk.sqlite'}?mode=ro", uri=True)
+    try:
+        query = "SELECT played_at FROM last_played ORDER BY rowid DESC"
+        rows = [row[0] for row in base.execute(query)]
+        return float(min(rows, key=lambda at: abs(at - time.time() - kiosk.jump_s)))
+    finally:
+        base.close()
 
 
 @pytest.mark.parametrize("jump_s", [YEAR_S, -YEAR_S])
