@@ -161,8 +161,7 @@ class Conductor:
             if wakes:
                 self._begin(now)
             elif visit.in_state_s(now) >= self._settings.visit.farewell_s:
-                self._visit = new_visit(self._settings, now)
-                log.info("visit state: idle")
+                self._rest(now)
         pulse = self._wires.pulse.latest()
         if pulse is not None and not pulse.finger_on:  # None: forgotten, so nobody knows
             self._finger_left = True
@@ -184,7 +183,7 @@ class Conductor:
             return
         if visit.in_state_s(now) >= limits.consent_timeout_s:
             log.info("no answer to the question of consent")
-            self._visit = new_visit(self._settings, now)
+            self._rest(now)
 
     def _consent(self, camera: bool, now: float) -> None:
         self._wires.forget()
@@ -238,11 +237,16 @@ class Conductor:
             self._store.add_visit(_summary(visit, self._wall_clock()))
         self._forget_person()
         chart, strategy = visit.chart, visit.strategy
-        self._visit = new_visit(self._settings, now)
+        self._rest(now, aloud=not was_visit)
         if was_visit:
             self._visit.chart = chart
             self._visit.strategy = strategy
             self._enter(V.FAREWELL, now)
+
+    def _rest(self, now: float, aloud: bool = True) -> None:
+        self._visit = new_visit(self._settings, now)
+        if aloud:
+            log.info("visit state: idle")
 
     def _forget_person(self) -> None:
         self._wires.forget()

@@ -124,6 +124,7 @@ def run(house: House, stop: threading.Event, on_ready: Callable[[], None]) -> in
     # SDL wants the main thread; without a display this waits, and looks for one now and then.
     house.screen.run(stop, lambda: None)
     sd_notify("STOPPING=1")
+    log.info("the kiosk ends")
     stuck = supervisor.stop(STOP_DEADLINE_S)
     return 1 if supervisor.fatal.is_set() or stuck else 0
 

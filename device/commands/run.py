@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import logging
-import os
 import resource
 import signal
-import sys
 import threading
 import time
 from pathlib import Path
@@ -38,6 +35,8 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     """Run the kiosk until it is told to stop."""
     started = time.monotonic()
+    from device.journal import set_up_logging
+
     set_up_logging(args.log_level)
     # What is in memory about a person must not reach the disk with a crash.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -86,15 +85,3 @@ def with_catalogue(settings: Any, folder: Path) -> Any:
     """Return ``settings`` with another catalogue folder."""
     catalog = settings.catalog.model_copy(update={"folder": folder.expanduser()})
     return settings.model_copy(update={"catalog": catalog})
-
-
-def set_up_logging(level: str) -> None:
-    """Log one line per event; journald adds the time itself."""
-    under_journald = "JOURNAL_STREAM" in os.environ
-    stamp = "" if under_journald else "%(asctime)s "
-    logging.basicConfig(
-        level=level.upper(),
-        stream=sys.stderr,
-        format=f"{stamp}%(levelname)-7s %(name)s: %(message)s",
-        datefmt="%H:%M:%S",
-    )

@@ -33,6 +33,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from device.journal import set_up_logging
 from device.playback.clocked import DEFAULT_RATE_HZ
 from device.playback.deck import Deck, DeckSettings
 from device.playback.ears import Ears
@@ -316,9 +317,7 @@ def main() -> int:
     parser.add_argument("--microphone", default="")
     parser.add_argument("--threshold", type=float, default=-45.0)
     args = parser.parse_args()
-    logging.basicConfig(
-        level="INFO", stream=sys.stderr, format="%(levelname)-7s %(name)s: %(message)s"
-    )
+    set_up_logging("info")
     _die_with_parent()
     _ask_for_priority()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer.

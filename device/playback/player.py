@@ -161,6 +161,8 @@ class PlayerWorker:
 
     def _publish(self, state: PlayerState) -> None:
         """Publish a change at once, the mere passing of time four times a second."""
+        if (state.status, state.output) != (self._state.status, self._state.output):
+            log.info("player: %s, output %s", state.status, state.output or "none")
         changed = replace(state, position_s=0.0) != replace(self._state, position_s=0.0)
         self._state = state
         now = self._clock()

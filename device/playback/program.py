@@ -192,7 +192,6 @@ class Program:
             )
             log.error("%s", self.trouble)
         else:
-            log.warning("track %d left out: %s", item.track.track_id, event.message)
             # What was to play at once and could not: its substitute plays at once too.
             self._hurry = item.now and self.waiting is None and event.played_s == 0
             self._ask()
