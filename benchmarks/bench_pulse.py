@@ -230,13 +230,16 @@ def _errors(
 ) -> dict[str, object]:
     rates, variabilities = [], []
     for recording, reading, counts in zip(recordings, readings, chosen, strict=True):
-        if counts and reading.heart_rate_bpm is not None and reading.rmssd_ms is not None:
+        if counts and reading.heart_rate_bpm is not None:
             rates.append(abs(reading.heart_rate_bpm - recording.heart_rate_bpm))
+        if counts and reading.rmssd_ms is not None:
             variabilities.append(abs(reading.rmssd_ms - recording.rmssd_ms))
-    row: dict[str, object] = {"read": f"{len(rates)}/{sum(chosen)}"}
+    row: dict[str, object] = {"HR read": f"{len(rates)}/{sum(chosen)}"}
     if rates:
-        row[f"HR within {HR_BAR_BPM:g} bpm"] = sum(error <= HR_BAR_BPM for error in rates)
+        row[f"within {HR_BAR_BPM:g} bpm"] = sum(error <= HR_BAR_BPM for error in rates)
         row["HR error, worst"] = f"{max(rates):.2f}"
+    row["RMSSD read"] = f"{len(variabilities)}/{sum(chosen)}"
+    if variabilities:
         row["RMSSD error, median ms"] = f"{np.median(variabilities):.2f}"
     return row
 

@@ -147,6 +147,8 @@ def _print(facts: dict[str, Any]) -> None:
     print(f"{facts['file']}, column {facts['column']}: {facts['duration_s']:.0f} s"
           f" at {facts['rate_hz']:g} Hz")  # fmt: skip
     verdict = "accepted" if facts["accepted"] else f"not accepted: {facts['reason']}"
+    if not facts["accepted"] and facts["heart_rate_bpm"] is not None:
+        verdict = f"good for the heart rate alone: {facts['reason']}"
     print(f"  quality     {facts['quality']:.0%}, {verdict}")
     print(f"  beats       {facts['beats_used']} used, {facts['beats_rejected']} not believed")
     for label, key, unit in (

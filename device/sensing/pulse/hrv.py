@@ -8,7 +8,7 @@ beat, so its expected share is subtracted.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,29 +49,23 @@ class Hrv:
 
 def measure(intervals: Intervals, window_s: float) -> Hrv:
     """Return what ``intervals`` over a recording of ``window_s`` seconds tell."""
-    valid = intervals.valid
-    count = int(np.count_nonzero(valid))
-    if count < MIN_INTERVALS_RATE:
-        return Hrv()
+    rate, valid = measure_rate(intervals), intervals.valid
+    if np.count_nonzero(valid) < MIN_INTERVALS_HRV or window_s < HRV_S:
+        return rate
     rr_ms = 1e3 * intervals.rr_s
-    mean_ms = 1e3 * (intervals.mean_s() or 0.0)
-    rate_bpm = 60_000 / mean_ms
-    if count < MIN_INTERVALS_HRV or window_s < HRV_S:
-        return Hrv(heart_rate_bpm=rate_bpm, rr_mean_ms=mean_ms)
     variance_ms2 = 1e6 * intervals.variance_s2
     sdnn_ms = _without_error(_variance(rr_ms[valid]), variance_ms2[valid])
     both = valid[1:] & valid[:-1]
     differences = (rr_ms[1:] - rr_ms[:-1])[both]
     if len(differences) < MIN_INTERVALS_HRV // 2:
-        return Hrv(heart_rate_bpm=rate_bpm, rr_mean_ms=mean_ms)
+        return rate
     errors_ms2 = _difference_variance(variance_ms2)[both]
     rmssd_ms = _without_error(_mean(differences**2), errors_ms2)
     if rmssd_ms is None or sdnn_ms is None:
-        return Hrv(heart_rate_bpm=rate_bpm, rr_mean_ms=mean_ms)
+        return rate
     lf_ms2, hf_ms2, vlf_ms2 = _bands(intervals, window_s)
-    return Hrv(
-        heart_rate_bpm=rate_bpm,
-        rr_mean_ms=mean_ms,
+    return replace(
+        rate,
         sdnn_ms=sdnn_ms,
         rmssd_ms=rmssd_ms,
         pnn50=_mean(np.abs(differences) > 1e3 * LONG_DIFFERENCE_S),
@@ -81,6 +75,14 @@ def measure(intervals: Intervals, window_s: float) -> Hrv:
         lf_ms2=lf_ms2,
         hf_ms2=hf_ms2,
     )
+
+
+def measure_rate(intervals: Intervals) -> Hrv:
+    """Return heart rate and mean interval, nothing else; nothing at all from a handful of beats."""
+    mean_s = intervals.mean_s()
+    if mean_s is None or np.count_nonzero(intervals.valid) < MIN_INTERVALS_RATE:
+        return Hrv()
+    return Hrv(heart_rate_bpm=60 / mean_s, rr_mean_ms=1e3 * mean_s)
 
 
 def _difference_variance(variance_ms2: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -143,7 +143,7 @@ class PulseStream:
         """Return the analysis as a reading, but for the time and the wave."""
         hrv = found.hrv
         recent_bpm, stress = None, None
-        if found.accepted and hrv.heart_rate_bpm is not None:
+        if hrv.heart_rate_bpm is not None:
             self._gauge.learn(hrv.heart_rate_bpm, self._followed_s)
             recent_bpm = _recent_rate(found)
             if recent_bpm is not None:

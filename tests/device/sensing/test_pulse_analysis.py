@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from device.commands.pulse import analyse_file
 from device.sensing.pulse import analyse
+from device.sensing.pulse.analysis import PulseAnalysis, judge
 from device.sensing.pulse.beats import Beats
+from device.sensing.pulse.hrv import Hrv
 from device.sensing.pulse.intervals import artefacts, intervals_of
 from firmware_bridge.simulated_finger import Phase, beat_times, simulated_finger
 from tests.data_folder import data_folder
@@ -189,6 +191,51 @@ def test_a_restless_start_counts_in_the_rate(seed: int) -> None:
     found = analyse(samples, 100)
     assert (~found.intervals.valid).sum() >= 2
     assert found.hrv.heart_rate_bpm == pytest.approx(true_bpm, abs=0.5)
+
+
+class TestRateAlone:
+    """What is timed badly can still be counted."""
+
+    def judged(self, believed: float, seen: float = 1.0, duration_s: float = 60) -> PulseAnalysis:
+        rng = np.random.default_rng(1)
+        times_s = np.cumsum(0.85 + 0.03 * np.sin(np.arange(int(duration_s / 0.86))))
+        good = np.arange(len(times_s)) < believed * len(times_s)
+        is_seen = np.arange(len(times_s)) < seen * len(times_s)
+        times_s = times_s + np.where(good, 0, 0.03) * rng.standard_normal(len(times_s))
+        match = np.where(is_seen, 0.95, 0.2)
+        return judge(Beats(times_s, np.full(len(times_s), 1e-3), match, good), duration_s)
+
+    def test_a_minute_too_restless_for_variability_has_its_rate(self) -> None:
+        found = self.judged(believed=0.42)
+        assert not found.accepted
+        assert found.reason == "hold still"
+        assert found.hrv.heart_rate_bpm == pytest.approx(60 / 0.85, abs=0.5)
+        assert found.hrv.rr_mean_ms == pytest.approx(850, abs=6)
+        assert found.hrv.rmssd_ms is None
+
+    @pytest.mark.parametrize(("believed", "seen"), [(0.42, 0.7), (0.2, 1.0), (0.0, 1.0)])
+    def test_what_cannot_be_counted_has_no_number(self, believed: float, seen: float) -> None:
+        found = self.judged(believed, seen)
+        assert not found.accepted
+        assert found.hrv == Hrv()
+
+    def test_a_few_seconds_have_no_rate_either(self) -> None:
+        assert self.judged(believed=0.42, duration_s=12).hrv == Hrv()
+
+
+@pytest.mark.parametrize("kind", ["white", "wander", "smooth", "wobble"])
+def test_what_is_no_pulse_has_no_rate(kind: str) -> None:
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        noise = rng.standard_normal(6040)
+        wobble = np.sin(np.cumsum(0.02 * np.pi * (1 + 0.3 * np.cumsum(noise) / 80)))
+        samples = {
+            "white": noise,
+            "wander": np.cumsum(noise),
+            "smooth": np.convolve(noise, np.hanning(41), "same"),
+            "wobble": wobble + 0.3 * rng.standard_normal(6040),
+        }[kind]
+        assert analyse(samples[:6000], 100).hrv.heart_rate_bpm is None
 
 
 class TestHowOftenTheHeartHasBeaten:
