@@ -45,7 +45,7 @@ def draw(
     memory, threads, handles, load = axes
     _fill_memory(memory, minutes, curves)
     for axis, name, unit in (
-        (memory, "memory_mib", "MiB"), (threads, "threads", "threads"),
+        (memory, "own_mib", "MiB"), (threads, "threads", "threads"),
         (handles, "handles", "handles"),
     ):  # fmt: skip
         if axis is not memory:
@@ -57,13 +57,13 @@ def draw(
     load.set_ylabel("cores busy")
     load.set_xlabel("minutes")
     for axis in axes:
-        axis.set_ylim(bottom=0)
+        axis.set_ylim(bottom=0, top=1.12 * axis.get_ylim()[1])
         axis.margins(x=0.01)
         axis.grid(alpha=0.25)
         axis.spines[["top", "right"]].set_visible(False)
         for at_s, what in happened:
             axis.axvline(at_s / 60, color=COLOURS[what], linewidth=0.9, alpha=0.6, zorder=0)
-    _name_what_happened(memory, happened)
+    _name_what_happened(load, happened)
     memory.set_title(
         f"{int(curves['visits'][-1]) + 1} visits in {minutes[-1]:.0f} minutes: the kiosk and its"
         " audio process", loc="left", color=INK, fontweight="bold",
@@ -76,13 +76,14 @@ def draw(
 def _fill_memory(
     axis: Any, minutes: Sequence[float], curves: Mapping[str, Sequence[float]]
 ) -> None:
-    total, kiosk = curves["memory_mib"], curves["kiosk_mib"]
+    own, kiosk = curves["own_mib"], curves["kiosk_mib"]
     axis.fill_between(minutes, kiosk, color=INK, alpha=0.16, linewidth=0, label="daemon")
     axis.fill_between(
-        minutes, kiosk, total, color=INK, alpha=0.34, linewidth=0, label="audio process"
+        minutes, kiosk, own, color=INK, alpha=0.34, linewidth=0, label="audio process"
     )
-    axis.plot(minutes, total, color=INK, linewidth=1.2)
-    axis.set_ylabel("memory, MiB (Pss)")
+    axis.plot(minutes, own, color=INK, linewidth=1.2)
+    axis.plot(minutes, curves["memory_mib"], color=QUIET, linewidth=0.9, label="with libraries")
+    axis.set_ylabel("memory, MiB")
 
 
 def _draw_trend(axis: Any, line: Line | None, unit: str) -> None:
@@ -94,7 +95,7 @@ def _draw_trend(axis: Any, line: Line | None, unit: str) -> None:
         color=TREND, linewidth=1.6, linestyle="--",
         label=f"{line.slope:+.2f} ± {line.error:.2f} {unit} per hour",
     )  # fmt: skip
-    axis.legend(loc="lower right", ncols=3, fontsize=9, framealpha=0.9)
+    axis.legend(loc="lower right", ncols=4, fontsize=9, framealpha=0.9)
 
 
 def _cores(curves: Mapping[str, Sequence[float]]) -> list[float]:
@@ -106,10 +107,15 @@ def _cores(curves: Mapping[str, Sequence[float]]) -> list[float]:
 
 
 def _name_what_happened(axis: Any, happened: Sequence[tuple[float, str]]) -> None:
-    top = axis.get_ylim()[1]
-    words = {"broker": "broker restarts", "sensor": "sensor replugged", "catalogue": "rebuilt"}
-    for at_s, what in happened[: len(words)]:
-        axis.annotate(
-            words[what], (at_s / 60, top), xytext=(3, -3), textcoords="offset points",
-            color=COLOURS[what], fontsize=8, va="top", rotation=90,
+    from matplotlib.lines import Line2D
+
+    words = {
+        "broker": "broker restarts", "sensor": "sensor replugged", "catalogue": "catalogue rebuilt"
+    }  # fmt: skip
+    kinds = dict.fromkeys(what for _, what in happened)
+    if kinds:
+        lines = [Line2D([], [], color=COLOURS[kind]) for kind in kinds]
+        axis.legend(
+            lines, [words[kind] for kind in kinds],
+            loc="lower right", ncols=3, fontsize=9, framealpha=0.9,
         )  # fmt: skip
