@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from device.identity import own_kiosk_id
 from device.readings import Strategy
 
 SYSTEM_CONFIG = Path("/etc/attune/kiosk.toml")
@@ -74,7 +75,7 @@ class Section(BaseModel):
 
 class KioskSettings(Section):
     name: Annotated[str, Field(min_length=1, max_length=40)] = "Attune"
-    id: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,32}$")] = "attune"
+    id: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,32}$")] = Field(default_factory=own_kiosk_id)
     """Stable identity on MQTT; two kiosks need two."""
     language: Literal["en", "zh", "ru", "ko", "de"] = "en"
     place: Annotated[Place, AfterValidator(_lawful)] = "home"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from device.commands.errors import CommandError
+from device.identity import NAMELESS, own_kiosk_id
 
 TRIES = 5
 LAW = """\
@@ -159,7 +160,9 @@ def _ask_identity(dialogue: Dialogue, answers: Answers) -> None:
         "Language of the screen?", LANGUAGES, answers.get("kiosk", "language", "en")
     )
     name = dialogue.ask("Name of the box", answers.get("kiosk", "name", "Attune"), _name)
-    proposed = re.sub(r"[^a-z0-9_]+", "_", name.lower()).strip("_")[:32] or "attune"
+    proposed = re.sub(r"[^a-z0-9_]+", "_", name.lower()).strip("_")[:32]
+    if proposed in ("", NAMELESS):  # Two boxes that nobody named share one broker some day.
+        proposed = own_kiosk_id()
     stable = answers.get("kiosk", "id", proposed)
     answers.put("kiosk", language=language, name=name, id=stable)
 

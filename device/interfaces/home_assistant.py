@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from device.config import KioskSettings, Settings
+from device.identity import NAMELESS
 from device.interfaces.entities import OFF, ON, TABLE, Entity, entities
 
 
@@ -87,8 +88,8 @@ def discovery_payload(settings: Settings) -> dict[str, object]:
 
 def device_name(kiosk: KioskSettings) -> str:
     """Return the kiosk's name; two that were never named are told apart by their identity."""
-    unnamed = kiosk.name == KioskSettings().name and kiosk.id != KioskSettings().id
-    return f"{kiosk.name} {kiosk.id}" if unnamed else kiosk.name
+    unnamed = kiosk.name == KioskSettings.model_fields["name"].default and kiosk.id != NAMELESS
+    return f"{kiosk.name} {kiosk.id.removeprefix(f'{NAMELESS}_')}" if unnamed else kiosk.name
 
 
 def _component(entity: Entity, kiosk_id: str, names: Topics) -> dict[str, object]:

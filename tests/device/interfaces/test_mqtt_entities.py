@@ -67,9 +67,14 @@ def test_discovery_derives_from_the_table() -> None:
 def test_two_kiosks_that_were_never_named_have_two_names() -> None:
     names = [
         device_name(parse({"kiosk": kiosk}).kiosk)
-        for kiosk in ({}, {"id": "hall"}, {"id": "den"}, {"id": "den", "name": "Den"})
+        for kiosk in (
+            {"id": "attune_3f9a2c"},
+            {"id": "hall"},
+            {"id": "den"},
+            {"id": "den", "name": "Den"},
+        )
     ]
-    assert names == ["Attune", "Attune hall", "Attune den", "Den"]
+    assert names == ["Attune 3f9a2c", "Attune hall", "Attune den", "Den"]
 
 
 @pytest.mark.parametrize("moment", MOMENTS)

@@ -14,6 +14,7 @@ import pytest
 
 from device import readings as r
 from device.config import Settings
+from device.identity import own_kiosk_id
 from device.interfaces import broker as way
 from device.interfaces.mqtt_claim import Claim
 from tests.fakes.broker import PASSWORD, Broker, Certificates, Listener, free_port, password_file
@@ -85,6 +86,23 @@ def test_a_lost_connection_leaves_no_handle_open_until_the_collector_comes(
         assert len(list(Path("/proc/self/fd").iterdir())) == before
     finally:
         gc.enable()
+
+
+def test_two_kiosks_that_nobody_configured_share_one_broker(
+    broker: Broker, ear: Listener, tmp_path: Path, start: list[Running]
+) -> None:
+    names = []
+    for digit in "12":
+        (tmp_path / "machine-id").write_text(digit * 32)
+        names.append(own_kiosk_id(tmp_path / "machine-id"))
+        kiosk(start, settings_for(broker.port, kiosk=names[-1]))
+    for name in names:
+        ear.wait_for(f"attune/{name}/available", "online")
+        ear.wait_for(f"attune/{name}/visit/state", "idle")
+    for name, running in zip(names, start, strict=True):
+        ear.publish(f"attune/{name}/skip/set", "PRESS")
+        assert running.commands.get(5) == r.Skip(source="mqtt")
+        assert running.worker.note == ""
 
 
 def test_a_broker_that_is_not_there_is_said_and_tried_again(
