@@ -276,11 +276,17 @@ def load(path: Path) -> Settings:
 
 def find_and_load(given: Path | None = None) -> Settings:
     """Load ``given``, else ``$ATTUNE_CONFIG``, else /etc/attune/kiosk.toml, else the defaults."""
+    path = settings_file(given)
+    return Settings() if path is None else load(path)
+
+
+def settings_file(given: Path | None = None) -> Path | None:
+    """Return the file that :func:`find_and_load` takes; None: there is none, for the defaults."""
     if given is None and "ATTUNE_CONFIG" in os.environ:
         given = Path(os.environ["ATTUNE_CONFIG"])
     if given is None and SYSTEM_CONFIG.is_file():
         given = SYSTEM_CONFIG
-    return Settings() if given is None else load(given)
+    return given
 
 
 def parse(data: dict[str, Any], path: OwnPath = Path("kiosk.toml")) -> Settings:

@@ -11,6 +11,13 @@ from device.commands.errors import CommandError
 if TYPE_CHECKING:
     from firmware_bridge.port import SerialPort
 
+TITLES = {"serial": "finger sensors", "cameras": "cameras", "sound": "sound outputs"}
+ADVICE = {
+    "serial": "plug one in and look again; on Debian 12 the package brltty may hold a CH340 chip",
+    "cameras": "plug one in and look again; `ls /dev/video*` shows what the system sees",
+    "sound": "connect a sound card and look again; `aplay -l` shows what the system sees",
+}
+
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = subparsers.add_parser(
@@ -36,11 +43,11 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(found, indent=2, ensure_ascii=False))
         return 0
     for kind, devices in found.items():
-        print(f"{kind}:")
+        print(f"{TITLES[kind]}:")
         for device in devices:
             print("  " + "  ".join(str(value) for value in device.values() if value))
         if not devices:
-            print("  none found")
+            print(f"  none found: {ADVICE[kind]}")
     return 0
 
 

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +21,7 @@ from device.commands.errors import CommandError
 if TYPE_CHECKING:
     from device.config import Settings
 
+SYSTEMD = Path("/run/systemd/system")
 LOG_LINES = 1000
 TIMEOUT_S = 20.0
 MASK = "***"
@@ -50,14 +51,21 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(args: argparse.Namespace) -> int:
     """Collect and write the archive; a part that cannot be had says so inside."""
     from device.commands.run import load_settings
+    from device.config import Settings, settings_file
 
-    settings: Settings = load_settings(args.config)
+    parts, refused = {"README.txt": README}, ""
+    try:
+        settings = load_settings(args.config)
+    except CommandError as error:  # Then the archive is needed most of all.
+        settings, refused = Settings(), str(error)
     path: Path = args.file or Path(time.strftime("attune-diagnostics-%Y%m%d-%H%M%S.zip"))
-    redact = Redaction(settings)
-    parts = {"README.txt": README}
+    source = settings_file(args.config)
+    redact = Redaction(settings, _names_in(source) if refused and source else set())
+    if refused:
+        parts["settings-refused.txt"] = redact(f"{refused}\nWhat follows is of the defaults.\n")
     for name, collect in PARTS:
         try:
-            parts[name] = redact(collect(settings))
+            parts[name] = redact(collect(settings), addresses=name != "versions.json")
         except (OSError, CommandError, subprocess.SubprocessError, ValueError) as error:
             parts[name] = redact(f"could not be had: {error}\n")
     try:
@@ -67,7 +75,10 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"file": str(path), "parts": list(parts)}))
     else:
-        print(f"{path}: {', '.join(parts)}")
+        print(f"written: {path} ({', '.join(parts)})")
+        print("Have a look before you pass it on.")
+        if os.geteuid() and SYSTEMD.is_dir():
+            print("The service's log is complete only with sudo.")
     return 0
 
 
@@ -85,23 +96,35 @@ class Redaction:
         (re.compile(r"(?i)((?:password|passwd|token|secret)[\"']?\s*[=:]\s*)\S+"), rf"\1{MASK}"),
     )
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, more: Set[str] = frozenset()) -> None:
+        """Hide what the settings name, and ``more``."""
         mqtt, kiosk = settings.mqtt, settings.kiosk
         hidden = {mqtt.host, mqtt.username, kiosk.name, kiosk.id, os.uname().nodename}
         hidden |= {_secret(path) for path in (mqtt.password_file,) if path}
+        hidden |= more
         ordinary = {"", "attune", "Attune", "localhost", "127.0.0.1"}
         self._hidden = sorted(hidden - ordinary, key=len, reverse=True)
 
-    def __call__(self, text: str) -> str:
+    def __call__(self, text: str, addresses: bool = True) -> str:
+        """Return ``text`` without them; ``addresses`` False: a version of four parts is none."""
         for word in self._hidden:
             text = re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", MASK, text)
-        for pattern, replacement in self.PATTERNS:
+        for pattern, replacement in self.PATTERNS if addresses else ():
             text = pattern.sub(replacement or _mask_ipv6, text)
         return text
 
 
 def _mask_ipv6(found: re.Match[str]) -> str:
     return MASK if "::" in found[0] else found[0]
+
+
+def _names_in(path: Path) -> set[str]:
+    """Return the names in settings that cannot be used, perhaps not even be parsed."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return set()
+    return set(re.findall(r"""(?m)^\s*(?:host|username|name|id)\s*=\s*["'](.+?)["']""", text))
 
 
 def _secret(path: Path) -> str:
@@ -187,7 +210,7 @@ def _said(program: str, *words: str) -> str:
     done = subprocess.run(  # noqa: S603 - our own words
         [found, *words], capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )
-    return done.stdout or done.stderr
+    return done.stdout + done.stderr
 
 
 PARTS: tuple[tuple[str, Callable[[Settings], str]], ...] = (

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
@@ -14,8 +16,11 @@ from pathlib import Path
 from typing import Literal
 
 from device.commands.errors import CommandError
-from device.config import Settings
+from device.config import SYSTEM_CONFIG, Settings, settings_file
 
+UNIT = "attune.service"
+SYSTEMD = Path("/run/systemd/system")
+"""There where systemd runs (sd_booted(3))."""
 LEAST_FREE_MIB = 50
 """SQLite's log and a day of the journal need less."""
 
@@ -49,11 +54,12 @@ def run(args: argparse.Namespace) -> int:
     from device.commands.run import load_settings
 
     settings: Settings = load_settings(args.config)
-    findings = examine(settings)
+    findings = [_config(args.config), *examine(settings)]
     if args.json:
         print(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
         _print(findings)
+        print(_summary(findings))
     return 1 if any(finding.status == "broken" for finding in findings) else 0
 
 
@@ -74,54 +80,125 @@ def _print(findings: list[Finding]) -> None:
             print(f"{'':<20}-> {finding.advice}")
 
 
+def _summary(findings: list[Finding]) -> str:
+    broken = [finding.part for finding in findings if finding.status == "broken"]
+    missing = [finding.part for finding in findings if finding.status == "missing"]
+    lines = []
+    if broken:
+        lines.append(f"To be mended: {', '.join(dict.fromkeys(broken))}.")
+    if missing:
+        lines.append(
+            f"Not there: {', '.join(dict.fromkeys(missing))}. The kiosk starts without, and takes"
+            " a device when it is plugged in."
+        )
+    return "\n" + ("\n".join(lines) or "All is well.")
+
+
+def _config(given: Path | None) -> Finding:
+    """Say which file the rest is about: an operator's shell may see another than the service."""
+    path = settings_file(given)
+    if path is None:
+        detail = f"no kiosk.toml in {SYSTEM_CONFIG.parent}: everything has its default"
+        return Finding("settings", "ok", detail, "`attune setup` asks and writes one")
+    return Finding("settings", "ok", str(path))
+
+
 def _python(_settings: Settings) -> list[Finding]:
     return [Finding("python", "ok", f"{sys.version.split()[0]} at {sys.executable}")]
+
+
+def _service(_settings: Settings) -> list[Finding]:
+    """Ask systemd how the installed kiosk is; nothing where there is no systemd or no unit."""
+    program = shutil.which("systemctl")
+    if program is None or not SYSTEMD.is_dir():
+        return []
+    keys = "-pLoadState,ActiveState,Result,NRestarts"
+    done = subprocess.run(  # noqa: S603 - our own words
+        [program, "show", UNIT, keys], capture_output=True, text=True, timeout=10, check=False
+    )
+    said = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    if said.get("LoadState") != "loaded":
+        return []
+    state, restarts = said.get("ActiveState", ""), said.get("NRestarts", "0")
+    detail = f"{UNIT}: {state}" + (f", restarted {restarts} times" if restarts != "0" else "")
+    if state in ("active", "activating", "reloading"):
+        return [Finding("service", "ok", detail)]
+    if state == "failed":
+        why = f"{detail} ({said.get('Result', '')})"
+        return [Finding("service", "broken", why, f"why: journalctl -u {UNIT} -p warning -n 30")]
+    return [Finding("service", "missing", detail, f"sudo systemctl start {UNIT}")]
+
+
+def _may_use(part: str, name: str, path: str, group: str) -> Finding:
+    """Return whether this user may use a device that is there."""
+    if os.access(path, os.R_OK | os.W_OK):
+        return Finding(part, "ok", name)
+    user = getpass.getuser()
+    advice = f"sudo usermod -aG {group} {user}, then log in again (the service has the group)"
+    return Finding(part, "broken", f"{name}: user {user} may not use it", advice)
 
 
 def _cameras(settings: Settings) -> list[Finding]:
     from device.sensing.camera import find_cameras
 
+    wanted = settings.camera.source
+    if wanted == "none":
+        return [Finding("camera", "ok", 'none wanted (source = "none" in [camera])')]
+    if wanted.startswith("/") and not Path(wanted).exists():
+        advice = 'plug it in, or set source = "auto" in [camera]; `attune devices` lists cameras'
+        return [Finding("camera", "missing", f"{wanted} is not there", advice)]
+    if not wanted.startswith("/dev/") and wanted != "auto" and not wanted.isdigit():
+        return [Finding("camera", "ok", f"{wanted} (source in [camera])")]
     cameras = find_cameras()
     if not cameras:
-        advice = "plug in a USB camera; the user needs the group 'video'"
+        advice = "plug in a USB camera; `ls /dev/video*` shows what the system sees"
         return [Finding("camera", "missing", "none found", advice)]
-    wanted = settings.camera.source
-    return [Finding("camera", "ok", f"{c.path} {c.name} (source = {wanted!r})") for c in cameras]
+    return [
+        _may_use("camera", f"{c.path} {c.name} (source = {wanted!r})", c.path, "video")
+        for c in cameras
+    ]
 
 
 def _serial_ports(settings: Settings) -> list[Finding]:
     from firmware_bridge.port import list_ports
 
+    wanted = settings.sensor.port
+    if wanted in ("none", "simulated"):
+        return [Finding("sensor", "ok", f"port = {wanted!r} in [sensor]")]
+    if wanted != "auto" and not Path(wanted).exists():
+        advice = 'plug it in, or set port = "auto" in [sensor]; `attune devices` lists sensors'
+        return [Finding("sensor", "missing", f"{wanted} is not there", advice)]
+    if wanted != "auto":
+        return [_may_use("sensor", f"{wanted} (port in [sensor])", wanted, "dialout")]
     ports = list_ports()
     if not ports:
-        advice = "plug in a finger sensor (see the README for which)"
+        advice = "plug in a finger sensor; the README lists which, `attune devices` tries it"
         return [Finding("sensor", "missing", "no serial port found", advice)]
-    findings = []
-    for port in ports:
-        may_use = os.access(port.path, os.R_OK | os.W_OK)
-        advice = "" if may_use else "add the user to the group 'dialout' and log in again"
-        findings.append(
-            Finding("sensor", "ok" if may_use else "broken", f"{port.name} ({port.path})", advice)
-        )
-    return findings
+    return [_may_use("sensor", f"{p.name} ({p.path})", p.path, "dialout") for p in ports]
 
 
 def _sound(settings: Settings) -> list[Finding]:
     from device.playback.output import list_outputs
 
-    outputs = list_outputs()
+    outputs, wanted = list_outputs(), settings.playback.output
+    if wanted == "null":
+        return [Finding("sound", "missing", 'output = "null" in [playback]: nothing is heard')]
     if not outputs:
-        advice = "connect a sound card; the user needs the group 'audio'"
+        advice = "connect a sound card and switch it on; `aplay -l` lists those the system sees"
         return [Finding("sound", "missing", "no sound output found", advice)]
-    wanted = settings.playback.output
     return [Finding("sound", "ok", f"{out.name} (output = {wanted!r})") for out in outputs]
 
 
 def _screen(settings: Settings) -> list[Finding]:
     from device.interfaces.screen import choose_display
 
+    if settings.screen.mode == "none":
+        return [Finding("screen", "ok", 'none wanted (mode = "none" in [screen])')]
     choice = choose_display(settings.screen, os.environ)
-    return [Finding("screen", "missing" if choice.mode == "none" else "ok", choice.message)]
+    if choice.mode == "none":
+        advice = "connect one, it is taken within 15 s; without, a finger or the house leads"
+        return [Finding("screen", "missing", choice.message, advice)]
+    return [Finding("screen", "ok", choice.message)]
 
 
 def _broker(settings: Settings) -> list[Finding]:
@@ -141,8 +218,9 @@ def _catalogue(settings: Settings) -> list[Finding]:
 
     folder = settings.catalog.folder
     if not any(folder.glob("*.sqlite")):
-        advice = "attune catalog build DIR"
-        return [Finding("catalogue", "missing", f"no catalogue in {folder}", advice)]
+        advice = "attune catalog build DIR, where DIR holds your music"
+        detail = f"none in {folder}: no music"
+        return [Finding("catalogue", "missing", detail, advice)]
     try:
         with Library.open(folder) as library:
             detail = f"{library.count} tracks in {folder}"
@@ -216,6 +294,6 @@ def _models(_settings: Settings) -> list[Finding]:
 
 
 EXAMINATIONS: tuple[Callable[[Settings], list[Finding]], ...] = (
-    _python, _cameras, _serial_ports, _sound, _screen, _broker, _music, _catalogue, _models,
-    _state, _privacy,
+    _python, _service, _cameras, _serial_ports, _sound, _screen, _broker, _music, _catalogue,
+    _models, _state, _privacy,
 )  # fmt: skip

@@ -55,7 +55,7 @@ def test_all_ports_are_listened_to_and_a_broken_one_spoils_nothing(
     assert "gone  /dev/no-such-finger  no such port" in out
     assert f"Nano  {two.path}  pulsesensor" in out
     assert "cameras:" in out
-    assert "sound:" in out
+    assert "sound outputs:" in out
 
 
 def test_a_port_that_cannot_be_opened_is_one_clear_line() -> None:

@@ -95,3 +95,18 @@ def test_the_broker_and_its_user_never_get_through(before: str, after: str) -> N
     text = Redaction(settings)(f"{before} broker.eva hallway {after}")
     assert "broker.eva " not in text
     assert " hallway " not in text
+
+
+def test_settings_that_cannot_be_used_do_not_stand_in_the_way(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "kiosk.toml"
+    broken.write_text('[mqtt]\nhost = "broker.jones.lan"\nhots = "broker.jones.lan"\n')
+    archive = tmp_path / "fault.zip"
+    assert main(["diagnostics", str(archive), "--config", str(broken)]) == 0
+    assert str(archive) in capsys.readouterr().out
+    with zipfile.ZipFile(archive) as parts:
+        assert "hots" in parts.read("settings-refused.txt").decode()
+        assert not [n for n in parts.namelist() if b"jones" in parts.read(n)]
+        packages = json.loads(parts.read("versions.json"))["packages"]
+    assert MASK not in packages.values()  # A version of four parts is no address.

@@ -1,0 +1,70 @@
+"""What an operator reads: every line says what is wrong and what to do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from device import cli
+from device.config import SYSTEM_CONFIG
+
+
+def write(folder: Path, text: str) -> str:
+    path = folder / "kiosk.toml"
+    path.write_text(f'[kiosk]\nstate_dir = "{folder}/state"\n{text}')
+    return str(path)
+
+
+def findings(
+    path: str, capsys: pytest.CaptureFixture[str]
+) -> tuple[int, dict[str, dict[str, str]]]:
+    code = cli.main(["doctor", "--config", path, "--json"])
+    return code, {one["part"]: one for one in json.loads(capsys.readouterr().out)}
+
+
+def test_devices_that_are_named_and_not_there_are_said_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(
+        tmp_path,
+        '[camera]\nsource = "/dev/video97"\n[sensor]\nport = "/dev/ttyUSB97"\n'
+        '[playback]\noutput = "null"\n[screen]\nmode = "none"\n',
+    )
+    code, found = findings(path, capsys)
+    assert code == 0  # What is missing is not broken.
+    assert found["settings"]["detail"] == path
+    for part, device in (("camera", "/dev/video97"), ("sensor", "/dev/ttyUSB97")):
+        assert found[part]["status"] == "missing"
+        assert device in found[part]["detail"]
+        assert "auto" in found[part]["advice"]
+    assert "nothing is heard" in found["sound"]["detail"]
+    assert found["screen"]["status"] == "ok"
+    assert all(one["advice"] for one in found.values() if one["status"] == "broken")
+
+
+def test_what_is_not_wanted_is_not_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path, '[camera]\nsource = "none"\n[sensor]\nport = "none"\n')
+    _, found = findings(path, capsys)
+    assert found["camera"]["status"] == found["sensor"]["status"] == "ok"
+
+
+def test_a_broker_that_is_down_is_broken_and_the_last_line_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path, '[mqtt]\nhost = "127.0.0.1"\nport = 9\n')
+    assert cli.main(["doctor", "--config", path]) == 1
+    assert "To be mended: broker." in capsys.readouterr().out
+
+
+@pytest.mark.skipif(SYSTEM_CONFIG.exists(), reason="Attune is installed here")
+def test_without_settings_the_doctor_says_that_it_speaks_of_defaults(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("ATTUNE_CONFIG", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    cli.main(["doctor"])
+    assert "no kiosk.toml in /etc/attune" in capsys.readouterr().out
