@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from catalog.builder.loudness import SoundError, measure
+from catalog.builder.loudness import measure
 from catalog.emotions import neutral_point
+from catalog.sound_file import SoundFileError
 from catalog.track import Track
 
 
@@ -15,7 +16,7 @@ def measured_track(number: int, path: Path) -> Track:
     track = Track(number, path, path.stem, "", "", "", 0.0, neutral_point())
     try:
         found = measure(path)
-    except SoundError:
+    except SoundFileError:
         return track  # The player says what is wrong with it.
     return replace(
         track,
