@@ -180,6 +180,7 @@ def test_a_video_of_darkness_is_said(tmp_path: Path) -> None:
         camera.allowed.set()
         camera.until(lambda: "picture is black" in camera.worker.note)
         assert camera.is_open
+        assert camera.frames.latest() is None  # There is nothing to read in it.
 
 
 def test_a_camera_that_comes_later_is_used(tmp_path: Path) -> None:

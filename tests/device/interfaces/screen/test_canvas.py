@@ -134,6 +134,23 @@ def test_no_picture_of_the_person_can_reach_the_screen() -> None:
     assert compose(EMPTY_SENSING, view()).part("oval") is not None
 
 
+@pytest.mark.parametrize(
+    ("camera", "says"),
+    [
+        (CameraStatus(True, "x"), "Looking for you"),
+        (CameraStatus(True, "x", "the picture is black"), "The camera sees nothing"),
+        (CameraStatus(False, "x", "the camera was unplugged"), "The camera cannot be used"),
+        (CameraStatus(False, "x"), "Without camera"),
+    ],
+)
+def test_a_camera_that_tells_nothing_says_so_in_place_of_the_face(
+    camera: CameraStatus, says: str
+) -> None:
+    oval = compose(replace(EMPTY_SENSING, camera=camera), view()).part("oval")
+    assert oval is not None
+    assert says in oval.content
+
+
 def test_faults_are_said_in_plain_words() -> None:
     line = plain_words(kit_for(view()), FAULTS, view())
     assert line == "The finger sensor was pulled out: plug it in again (+2)"
