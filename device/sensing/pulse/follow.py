@@ -30,8 +30,10 @@ from device.sensing.pulse.waveform import STEP, Wave, band_pass
 
 AFRESH_S = 7.0
 LEAD_S = 7.0
-"""The filter's edges, a quarter of a hertz wide, are felt for about 6 s: that far from the end
-of the signal its wave is within 1 % of what it will be, and within 0.01 ms a beat's time."""
+"""The filter's edges, a quarter of a hertz wide, are felt for about 5 s: at 6 s its wave is within
+half a percent of what it will be. Beside a window analysed as a whole the beats of a clean wave
+lie within 0.05 ms (95 of 100), and RMSSD within 0.04 ms; what differs most is the oldest beat,
+which a window that is cut out anew shows at the edge of its filter."""
 TAIL_S = LEAD_S + AFRESH_S
 MAX_STEP_S = 2.0
 """After more new signal than this at once, it is gone through in such steps."""

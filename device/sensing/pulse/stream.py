@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from device.config import PulseSettings
 from device.readings import PpgBlock, PulseReading, frozen
-from device.sensing.pulse.analysis import FINGER, STILL, PulseAnalysis, analyse, judge
+from device.sensing.pulse.analysis import FINGER, MORE, STILL, PulseAnalysis, judge
+from device.sensing.pulse.beats import find_beats
 from device.sensing.pulse.follow import TAIL_S, BeatFollower
 from device.sensing.pulse.order import quantile
 from device.sensing.pulse.rhythm import rhythm
+from device.sensing.pulse.sensor_time import SensorTime
 from device.sensing.pulse.systoles import even_power
 from device.sensing.pulse.waveform import MAX_RATE_HZ, MIN_RATE_HZ, band_pass
 from device.sensing.stress import StressGauge
@@ -25,6 +27,7 @@ RECENT_S = 20.0
 """Span of the rate that is shown and that stress is read from: a heart that races now is not
 hidden by a calm half minute. Variability takes the whole window."""
 RECENT_BEATS = 5
+MIN_WAVE_S = 2.0
 FOLLOW_FROM_S = TAIL_S
 SAME_RATE = 0.02
 """A measured rate wanders by less than this while it is being learnt."""
@@ -63,6 +66,7 @@ class PulseStream:
         self._new_s = self._followed_s = 0.0
         self._heard = 0
         self._follower: BeatFollower | None = None
+        self._time = SensorTime()
         self._analysis: PulseAnalysis | None = None
         self._found: PulseReading | None = None
 
@@ -90,9 +94,10 @@ class PulseStream:
             good = np.nan_to_num(good, nan=0.0, posinf=0.0, neginf=0.0)
         if block.gap_before and len(self._samples):
             self._breaks.append(len(self._samples))
+        self._time.note(self._heard, block.device_time_s, rate_hz, block.gap_before)
         self._samples = np.concatenate((self._samples, good))
-        self._keep_last(self._settings.window_s)
         self._heard += len(good)
+        self._keep_last(self._settings.window_s)
         self._new_s += len(good) / rate_hz
         self._followed_s += len(good) / rate_hz
 
@@ -122,21 +127,26 @@ class PulseStream:
 
     def _analyse(self) -> PulseAnalysis:
         """Analyse a short window as a whole, a longer one by following its beats."""
-        limits = self._settings.min_window_s, self._settings.min_quality
+        if self._window_s < MIN_WAVE_S:
+            return PulseAnalysis(self._window_s, 0.0, False, MORE)
         if self._window_s < FOLLOW_FROM_S:
             self._follower = None
-            return analyse(
-                self._samples, self._rate_hz, breaks=self._breaks,
-                min_window_s=limits[0], min_quality=limits[1],
-            )  # fmt: skip
-        if self._follower is None:
-            self._follower = BeatFollower(self._rate_hz)
+            beats = find_beats(band_pass(self._samples, self._rate_hz))
+        else:
+            self._follower = self._follower or BeatFollower(self._rate_hz)
+            beats = self._follower.follow(self._samples, self._heard)
+        first = self._heard - len(self._samples)
+        numbers = np.concatenate(
+            (beats.times_s * self._rate_hz, self._breaks, (0, len(self._samples)))
+        )
+        times_s = self._time.seconds(first + numbers, self._rate_hz)
+        times_s -= times_s[-2]
         return judge(
-            self._follower.follow(self._samples, self._heard),
-            self._window_s,
-            [index / self._rate_hz for index in self._breaks],
-            min_window_s=limits[0],
-            min_quality=limits[1],
+            replace(beats, times_s=times_s[: len(beats)]),
+            float(times_s[-1]),
+            times_s[len(beats) : -2].tolist(),
+            min_window_s=self._settings.min_window_s,
+            min_quality=self._settings.min_quality,
         )
 
     def _publish(self, found: PulseAnalysis) -> PulseReading:
@@ -180,6 +190,7 @@ class PulseStream:
         cut = max(0, len(self._samples) - int(seconds * self._rate_hz))
         self._samples = self._samples[cut:]
         self._breaks = [index - cut for index in self._breaks if index > cut]
+        self._time.forget_before(self._heard - len(self._samples))
 
     def _finger_is_on(self, now: float) -> bool:
         if now - self._heard_at > SILENT_S:
