@@ -50,9 +50,9 @@ def draw_map(tracks: Sequence[Track], out: Path) -> None:
         places = np.array([(track.point.valence, track.point.arousal) for track in tracks])
         window = _window(places)
         _draw_ground(axes, window)
-        _draw_anchors(axes, window)
+        names = _draw_anchors(axes, window)
         _draw_tracks(axes, tracks, places)
-        _draw_titles(axes, tracks, places)
+        _draw_titles(axes, tracks, places, names)
         _draw_frame(axes, window, tracks)
         figure.subplots_adjust(0.055, 0.105, 0.975, 0.9)
         figure.savefig(out, facecolor=NIGHT)
@@ -104,8 +104,10 @@ def _draw_ground(axes: Axes, window: tuple[float, float, float, float]) -> None:
     axes.axvline(0, color=INK, lw=0.6, alpha=0.2, zorder=1)
 
 
-def _draw_anchors(axes: Axes, window: tuple[float, float, float, float]) -> None:
-    """Name the emotions at their places; names that would overlap move down a line."""
+def _draw_anchors(
+    axes: Axes, window: tuple[float, float, float, float]
+) -> list[tuple[float, float]]:
+    """Name the emotions at their places and return where; overlapping ones move down a line."""
     left, right, bottom, top = window
     line, width = 0.026 * (top - bottom), 0.1 * (right - left)
     taken: list[tuple[float, float]] = []
@@ -121,6 +123,7 @@ def _draw_anchors(axes: Axes, window: tuple[float, float, float, float]) -> None
             x, y, NAMES[CODES[row]]["en"].upper(), color=_colours()[row], fontsize=8.5,
             alpha=0.9, ha=side, va="center", fontweight="bold", zorder=2,
         )  # fmt: skip
+    return taken
 
 
 def _draw_tracks(axes: Axes, tracks: Sequence[Track], places: NDArray[np.float64]) -> None:
@@ -134,15 +137,20 @@ def _draw_tracks(axes: Axes, tracks: Sequence[Track], places: NDArray[np.float64
     axes.scatter(x, y, s=size, c=colour, alpha=0.95, edgecolors=NIGHT, linewidths=0.5, zorder=4)
 
 
-def _draw_titles(axes: Axes, tracks: Sequence[Track], places: NDArray[np.float64]) -> None:
-    """Name the outermost tracks, as long as the names stay clear of each other."""
+def _draw_titles(
+    axes: Axes,
+    tracks: Sequence[Track],
+    places: NDArray[np.float64],
+    names: Sequence[tuple[float, float]],
+) -> None:
+    """Name the outermost tracks, as long as what is written stays clear of each other."""
     middle = np.median(places, axis=0)
-    taken: list[tuple[float, float]] = []
-    named = set()
+    taken = list(names)
+    named: set[str] = set()
     for row in np.argsort(-np.hypot(*(places - middle).T)):
         title = tracks[row].title
         x, y = places[row]
-        if len(taken) >= _TITLES or title in named:
+        if len(named) >= _TITLES or title in named:
             continue
         if any(abs(x - a) < 0.24 and abs(y - b) < 0.045 for a, b in taken):
             continue

@@ -98,7 +98,7 @@ def folds(genre: NDArray[np.int64], seed: int) -> Iterator[NDArray[np.int64]]:
 
 def cross_validate(trained: Array, heard: Array, ratings: Ratings) -> dict[str, Any]:
     """Return the numbers of tracks left out: means over the shuffles."""
-    targets = _targets(ratings)
+    targets = targets_of(ratings)
     correlations, accuracies, confusion, nearest = [], [], np.zeros((4, 4)), []
     predicted = np.zeros_like(targets)
     for seed in range(SHUFFLES):
@@ -127,7 +127,7 @@ def cross_validate(trained: Array, heard: Array, ratings: Ratings) -> dict[str, 
     }
 
 
-def _targets(ratings: Ratings) -> Array:
+def targets_of(ratings: Ratings) -> Array:
     return np.concatenate([ratings.gems, np.eye(len(GENRES))[ratings.genre]], axis=1)
 
 
@@ -223,7 +223,7 @@ def main() -> int:
     trained, heard = features.mean(1), features[:, picked].mean(1)
     measured = cross_validate(trained, heard, ratings)
     predicted = measured.pop("last_shuffle")
-    model = convert(graph(backbones, fit(trained, _targets(ratings))))
+    model = convert(graph(backbones, fit(trained, targets_of(ratings))))
     output.write_bytes(model)
     sidecar = {
         "sha256": hashlib.sha256(model).hexdigest(),
