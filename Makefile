@@ -105,7 +105,7 @@ types: $(VENV)/.tools
 bench: setup $(VENV)/.tools  ## the numbers of the whole box, as a table
 	@$(BIN)/python -m benchmarks.bench_box
 
-bench-%: setup $(VENV)/.tools  ## one room: face, fer, pulse, index, distance, words, playback, screen
+bench-%: setup $(VENV)/.tools  ## one room: face, fer, pulse, index, distance, words, sound, playback, screen
 	@$(BIN)/python -m benchmarks.bench_$*
 
 # --- for those who change things --------------------------------------------------------
