@@ -178,9 +178,10 @@ class SensorWorker:
 
     def _lose(self, message: str) -> None:
         # Ports take turns and counts differ each time: each complaint is logged once until one
-        # of the ports has a sensor.
+        # of the ports has a sensor; that a lost one is not there yet is no news.
         kind = _COUNT.sub("", message)
-        if kind not in self._said and len(self._said) < MOST_SAID:
+        awaited = self._known is not None and bool(self._said)
+        if kind not in self._said and not awaited and len(self._said) < MOST_SAID:
             self._said.add(kind)
             log.warning("finger sensor: %s", message)
         if message != self.note:

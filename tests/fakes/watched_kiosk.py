@@ -2,8 +2,8 @@
 wall clock it can set.
 
 As a program (``python -m tests.fakes.watched_kiosk run ...``) it is ``attune`` itself that
-writes down each text it draws; with $ATTUNE_CAMERA the pictures come from a live camera that
-does what the file of that name says: ``seeing``, ``frozen``, ``black`` or ``unplugged``; the
+writes down each text it draws; its /dev/video0 is a live camera that does what the
+file $ATTUNE_CAMERA says: ``seeing``, ``frozen``, ``black`` or ``unplugged``; the
 file of $ATTUNE_CLOCK says how many seconds the wall clock is off.
 """
 
@@ -21,6 +21,7 @@ import numpy as np
 from tests.fakes.kiosk_at_work import KioskAtWork
 
 PROGRAM = ("-m", "tests.fakes.watched_kiosk", "run")
+DEVICE = "/dev/video0"
 SEEN, CAMERA, CLOCK = "ATTUNE_SEEN", "ATTUNE_CAMERA", "ATTUNE_CLOCK"
 
 
@@ -28,7 +29,7 @@ class WatchedKiosk(KioskAtWork):
     """A kiosk with a screen in memory; :meth:`sees` tells what a person reads there."""
 
     def __init__(self, folder: Path, **tables: dict[str, Any]) -> None:
-        super().__init__(folder, screen={"mode": "window"}, **tables)
+        super().__init__(folder, screen={"mode": "window"}, camera={"source": DEVICE}, **tables)
         self._seen = folder / "seen.txt"
         self._behaviour = folder / "camera"
         self._clock = folder / "clock"
@@ -94,7 +95,7 @@ class LiveCamera:
     def _look(self) -> str:
         behaviour = self._behaviour.read_text()
         if behaviour == "unplugged":
-            raise self._lost("/dev/video0: the camera was unplugged")
+            raise self._lost(f"{DEVICE}: the camera was unplugged")
         return behaviour
 
     def read(self) -> Any:
@@ -128,9 +129,14 @@ def main() -> int:
 
     Typesetter.write = watched  # type: ignore[method-assign]
     behaviour = Path(os.environ[CAMERA])
-    camera.open_source = lambda settings: LiveCamera(
-        behaviour, settings.width_px, settings.height_px
-    )
+    true_source = camera.open_source
+
+    def source(settings: Any) -> Any:
+        if settings.source != DEVICE:
+            return true_source(settings)
+        return LiveCamera(behaviour, settings.width_px, settings.height_px)
+
+    camera.open_source = source
     return cli.main(sys.argv[1:])
 
 
