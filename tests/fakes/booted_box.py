@@ -16,6 +16,7 @@ BOOT_S = 120.0
 STOP_S = 60.0
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+# bpf(2) is how systemd limits devices and network; nspawn forbids it by default.
 # On a machine whose control groups are the old kind, systemd in the container is shown the new
 # kind alone; all mounts are seen by the container only.
 _START = """
@@ -30,7 +31,7 @@ fi
 mkdir -p "$4/changes" "$4/work" "$4/root"
 mount -t overlay overlay -o "lowerdir=$2,upperdir=$4/changes,workdir=$4/work" "$4/root"
 exec systemd-nspawn --quiet --register=no ${keep:-} --machine="$1" --directory="$4/root" --boot \\
-    --private-network --console=pipe --bind-ro="$3:/box" </dev/null
+    --private-network --console=pipe --system-call-filter=bpf --bind-ro="$3:/box" </dev/null
 """
 
 
