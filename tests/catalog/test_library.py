@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from catalog import held_store
 from catalog.analysis import Failure, FileStamp, unpack_point
 from catalog.emotions import point_from_va
 from catalog.index import write_index
@@ -214,6 +215,16 @@ def test_a_held_catalogue_is_written_over_in_place_and_answers_as_before(
         assert answers(library, 5) == before[:5]  # By the graph.
         with pytest.raises(CatalogError, match=str(folder)):
             library.reload_if_changed()
+
+
+def test_a_very_large_store_is_read_from_its_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert isinstance(held_store.open_held(folder), held_store.HeldStore)
+    monkeypatch.setattr(held_store, "HELD_MAX_BYTES", 1000)
+    with Library.open(folder, hold=True) as library, Library.open(folder) as other:
+        assert not isinstance(held_store.open_held(folder), held_store.HeldStore)
+        assert answers(library, 9) == answers(other, 9)
 
 
 def test_a_held_catalogue_opens_where_nobody_can_write(folder: Path) -> None:
