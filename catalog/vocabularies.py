@@ -26,6 +26,8 @@ SOURCES: dict[str, str] = {
     "gems6": "six music-induced emotions: tender, calm, power, joyful, sad, tension (GEMS subset)",
     "paper4": "happy, sad, angry, neutral of the expression + social music paper",
     "emotic26": "EMOTIC classes (Kosti et al. 2017) -> DLUT as the first system published them",
+    "plutchik8": "Plutchik's eight, as XED labels lines of films (Öhman et al. 2020); as text6",
+    "goemotions28": "GoEmotions (Demszky et al. 2020): 27 emotions of comments, and neutral",
     "spotify": "audio features of the Spotify Web API; V/A by the linear map SPOTIFY_TO_VA",
 }
 

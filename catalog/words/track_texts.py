@@ -53,9 +53,11 @@ def read_track(
     language is that of the heaviest text, the keywords are those of all. Raises WordsError.
     """
     likes = sum(max(0, comment.likes) for comment in comments)
-    weighted = [(title_weight(likes), title), (lyric_weight(likes), lyric)]
+    weighted = [(lyric_weight(likes), lyric)]
     weighted += [(comment_weight(comment.likes), comment.text) for comment in comments]
     read = [(w, read_mood(text, dlut=dlut)) for w, text in weighted if w > 0 and text.strip()]
+    if title.strip():
+        read.insert(0, (title_weight(likes), read_mood(title, dlut=dlut, title=True)))
     read.sort(key=lambda pair: -pair[0])
     understood = [(weight, mood) for weight, mood in read if mood.point is not None]
     if not understood:

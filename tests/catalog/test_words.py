@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from catalog.emotions import CODES
 from catalog.words import Comment, WordsError, read_mood, read_track
+from catalog.words import learned as learned_module
 from catalog.words.chinese import read_keywords
 from catalog.words.language import detect_language
+from catalog.words.learned import LEAST_CONFIDENCE, read_learned
 from catalog.words.ontology import collect
 from catalog.words.track_texts import comment_weight, lyric_weight, title_weight
 from device.commands import mood as mood_command
@@ -161,13 +163,73 @@ def test_texts_of_a_track_are_weighted_as_published() -> None:
     assert comment_weight(0) == 0
     assert lyric_weight(10) == pytest.approx(math.log(102))
     assert title_weight(10) == pytest.approx(math.log(202))
-    mood = read_track("Happy", "so sad", [Comment("furious", 10), Comment("hateful", 0)])
+    mood = read_track("Happy", "sad", [Comment("furious", 10), Comment("hateful", 0)])
     assert mood.emotions is not None
     assert mood.emotions["ND"] == 0
-    happy, sad = 7 * math.log(202), 10.5 * math.log(102)
+    happy, sad = 7 * math.log(202), 7 * math.log(102)
     angry = 9 * math.log(11)
     assert mood.emotions["PA"] == pytest.approx(happy / (happy + sad + angry), abs=1e-3)
     assert read_track("Track 01").point is None
+
+
+@pytest.mark.parametrize(
+    ("text", "valence"),
+    [("my dog died last night", -1), ("thank you so much for yesterday", 1),
+     ("他离开了我 再也不会回来 我们的故事已经结束 只剩我一个人在雨中走着", -1)],
+)  # fmt: skip
+def test_a_feeling_that_is_not_named_is_read(text: str, valence: int) -> None:
+    mood = read_mood(text)
+    assert mood.point is not None
+    assert math.copysign(1, mood.point.valence) == valence
+    assert 0.2 <= mood.confidence < 0.95
+
+
+@pytest.mark.parametrize("text", ["the meeting is at nine", "今天星期三", "夜还年轻", "ok then"])
+def test_a_line_without_a_feeling_stays_without(text: str) -> None:
+    assert read_mood(text).confidence < 0.5
+    assert read_learned(text, detect_language(text)) is None
+
+
+def test_a_title_and_the_ontology_are_not_touched_by_what_was_learnt() -> None:
+    assert read_mood("my dog died last night", title=True).point is None
+    assert read_track("my dog died last night").point is None
+    assert read_track(lyric="my dog died last night").point is not None
+
+
+def test_other_languages_have_no_classifier() -> None:
+    for language in ("ru", "ko", "de", None):
+        assert read_learned("мне грустно und traurig 슬퍼요", language) is None
+
+
+@given(st.text(max_size=300), st.sampled_from(["en", "zh"]))
+def test_what_was_learnt_gives_a_distribution_or_nothing(text: str, language: str) -> None:
+    reading = read_learned(text, language)
+    if reading is not None:
+        assert LEAST_CONFIDENCE <= reading.confidence < 1
+        assert reading.point.emotions.sum() == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "zeroed", "text"])
+def test_a_damaged_classifier_leaves_the_table_of_words(
+    damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    content = (learned_module.FOLDER / "words_en.npz").read_bytes()
+    damaged = {
+        "cut": content[: len(content) // 2],
+        "zeroed": content[:5000] + bytes(20_000) + content[25_000:],
+        "text": b"no archive",
+    }
+    if damage != "missing":
+        (tmp_path / "words_en.npz").write_bytes(damaged[damage])
+    monkeypatch.setattr(learned_module, "FOLDER", tmp_path)
+    learned_module.learned.cache_clear()
+    try:
+        assert read_mood("I feel sad today").point is not None
+        assert read_mood("my dog died last night").point is None
+    finally:
+        learned_module.learned.cache_clear()
+    assert "words are read by the table alone" in caplog.text
+    assert len(caplog.records) == 1  # Once, not for every text.
 
 
 def test_the_command_prints_one_document(capsys: pytest.CaptureFixture[str]) -> None:
