@@ -204,10 +204,10 @@ def test_new_music_comes_into_the_catalogue_and_the_kiosk_takes_it(box: BootedBo
     box.wait(
         lambda: "tracks to choose from" in box.journal("attune-catalog", cursor), "catalogue", 180
     )
-    box.wait(lambda: "catalogue opened" in box.journal("attune", cursor), "opening of it", 90)
     # The first of the files may have been seen alone; the timer, or the next change, has the rest.
     box.run("systemctl start attune-catalog", 180)
     assert "3 tracks to choose from" in box.journal("attune-catalog", cursor)
+    box.wait(lambda: ": 3 tracks" in box.journal("attune", cursor), "taking of it", 90)
     assert box.show("attune-catalog.timer", "ActiveState") == ["active"]
 
 
