@@ -23,6 +23,8 @@ from catalog.library import Library
 from catalog.sound_file import OpenSound
 from tests.fakes.tagged_sounds import write_tone
 
+pytestmark = pytest.mark.timeout(600)
+
 ROOT = Path(__file__).parents[2]
 ONE = BuildOptions(workers=1)
 MB = 1 << 20
@@ -43,7 +45,8 @@ print(json.dumps([report.analysed, [one.reason for one in report.failures]]))
 def music(tmp_path: Path) -> Path:
     for number in range(4):
         tags = {"title": f"Joy {number}", "artist": "A", "album": "B", "mood": "happy"}
-        write_tone(tmp_path / f"music/{number}.flac", 2.0, frequency_hz=300 + number, tags=tags)
+        seconds = 2.0 if number else 60.0  # Time to be met at work on the first.
+        write_tone(tmp_path / f"music/{number}.flac", seconds, frequency_hz=300 + number, tags=tags)
     return tmp_path / "music"
 
 
@@ -76,7 +79,7 @@ def workers_of(pid: int) -> list[int]:
         return []
 
 
-def wait_until(condition: object, seconds: float = 60.0) -> None:
+def wait_until(condition: object, seconds: float = 200.0) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():  # type: ignore[operator]
@@ -100,7 +103,7 @@ def test_a_worker_that_the_kernel_kills_costs_one_track_till_the_next_build(
     process = builder(music, catalogue, 1)
     wait_until(lambda: any(has_open(pid, music) for pid in workers_of(process.pid)))
     os.kill(workers_of(process.pid)[0], signal.SIGKILL)
-    output, errors = process.communicate(timeout=90)
+    output, errors = process.communicate(timeout=200)
     assert process.returncode == 0, errors
     assert json.loads(output) == [3, ["the process that analysed it was ended by SIGKILL"]]
     again = build([music], catalogue, ONE)
@@ -115,7 +118,7 @@ def test_workers_killed_before_they_are_ready_stop_no_build(music: Path, catalog
     os.kill(first, signal.SIGKILL)
     wait_until(lambda: set(workers_of(process.pid)) - {first})
     os.kill(max(workers_of(process.pid)), signal.SIGKILL)  # Python itself has hardly started.
-    output, errors = process.communicate(timeout=90)
+    output, errors = process.communicate(timeout=200)
     assert process.returncode == 0, errors
     analysed, why = json.loads(output)
     assert (analysed, len(why)) == (2, 2)
@@ -255,7 +258,7 @@ def test_a_disk_that_is_really_full_is_named_and_nothing_is_lost(
         pytest.skip("this system lets nobody mount a disk of his own")
     done = subprocess.run(
         [*alone, sys.executable, "-c", FULL, str(disk), str(music)],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=100,
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     fault, kept, mended = json.loads(done.stdout)
