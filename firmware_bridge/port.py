@@ -141,8 +141,11 @@ class SensorPort:
         except serial.SerialTimeoutException as error:
             raise PortError(f"{self.path}: the port takes no bytes; unplug the sensor") from error
         except (*LINE_ERRORS, TypeError) as error:
-            # pyserial raises TypeError when the port vanishes between its own two calls.
-            raise PortError(f"{self.path}: the sensor was unplugged ({error})") from error
+            # pyserial raises TypeError when the port vanishes between its own two calls. Its words
+            # differ each time and tell nothing that a hand at the cable could use.
+            raise PortError(
+                f"{self.path}: the sensor was unplugged, or another program reads its port"
+            ) from error
 
 
 def _advice(error: Exception) -> str:

@@ -57,9 +57,10 @@ from device.playback.wire import (
     encode,
 )
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("device.playback.engine")  # It runs as __main__.
 
 REPORT_INTERVAL_S = 0.2
+GAPS_LOGGED_EVERY_S = 60.0
 RETRY_S = 1.0
 """How often a missing card is looked for."""
 
@@ -97,7 +98,8 @@ class Engine:
         self._fault = ""
         self._try_at = 0.0
         self._was_open = False
-        self._underruns = 0
+        self._underruns = self._gaps_said = 0
+        self._gap_said_at = float("-inf")
         self._wrote_at = 0.0
 
     def run(self) -> None:
@@ -154,17 +156,25 @@ class Engine:
         mixed = time.monotonic()
         try:
             if not output.write(block):
-                self._underruns += 1
-                log.warning(
-                    "%s ran dry: mixing took %.2f s, the write %.2f s, anything else %.2f s",
-                    output.name, mixed - began, time.monotonic() - mixed, began - self._wrote_at,
-                )  # fmt: skip
+                self._note_gap(
+                    f"{output.name} ran dry (mixing took {mixed - began:.2f} s, the write"
+                    f" {time.monotonic() - mixed:.2f} s, the rest {began - self._wrote_at:.2f} s)"
+                )
             self._wrote_at = time.monotonic()
             self._listen(block, output.latency_s)
         except OutputError as error:
             self._lose(output, str(error))
         except OSError as error:
             self._lose(output, f"{output.name} cannot be written: {error.strerror}")
+
+    def _note_gap(self, how: str) -> None:
+        """Count a gap in the sound; on a box that is too busy they would fill the log."""
+        self._underruns += 1
+        now = time.monotonic()
+        if now - self._gap_said_at >= GAPS_LOGGED_EVERY_S:
+            gaps = self._underruns - self._gaps_said
+            log.warning("%d gap%s in the sound: %s", gaps, "s" if gaps > 1 else "", how)
+            self._gap_said_at, self._gaps_said = now, self._underruns
 
     def _listen(self, block: NDArray[np.float32], latency_s: float) -> None:
         """Lower the music while somebody speaks."""
