@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from catalog.builder.analyse import digest_of, do_job
 from catalog.builder.evidence import EvidenceFinder
 from catalog.builder.loudness import measure
+from catalog.builder.progress import Progress
 from catalog.builder.tags import read_tags
 from catalog.builder.wire import Job
 from catalog.sound import SoundAnnotator
@@ -246,7 +247,8 @@ def print_card(emotify: Path) -> None:
     ratings = read_ratings(emotify / "ratings.csv", [path.stem for path in files])
     listener = Listener()
     features, heads_out, heads_in = [], [], []
-    for number, path in enumerate(files):
+    progress = Progress(len(files), "clips")
+    for path in files:
         sound = decode_mono(path, RATE_HZ)
         starts = np.linspace(0, len(sound) - PATCH_SAMPLES, 2 * HEARD_PATCHES).round().astype(int)
         parts = []
@@ -256,8 +258,7 @@ def print_card(emotify: Path) -> None:
         features.append(np.concatenate(parts))
         heads_in.append(parts[-1].mean(0))
         heads_out.append(outputs)
-        print(f"\rlistening {number + 1}/{len(files)}", end="", file=sys.stderr)
-    print("\r" + " " * 30 + "\r", end="", file=sys.stderr)
+        progress.step()
     heard = np.linspace(0, 2 * HEARD_PATCHES - 1, HEARD_PATCHES).round().astype(int)
     trained = np.array(features).mean(1)
     measured = cross_validate(trained, np.array(features)[:, heard].mean(1), ratings)
