@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 import models_tflite
 from device.sensing import stress
 from device.sensing.stress import StressGauge
-from models_tflite.training import stress_train
+from models_tflite.training import stress_sets, stress_train
+from models_tflite.training.stress_models import balanced
 from tests.data_folder import data_folder
 
 
@@ -68,15 +69,15 @@ def test_the_card_is_about_this_formula() -> None:
 
 
 def test_it_tells_stress_from_rest_in_people_it_has_not_seen() -> None:
-    people = stress_train.wesad(data_folder("wesad_hrv").parent)
+    people = stress_sets.wesad_rate(data_folder("wesad_hrv").parent)
     assert len(people) == 11
-    terms = (stress.SLOPE, -stress.SLOPE * stress.HALF)
-    assert stress_train.scores(people, "first", terms).mean() > 0.85
-
-
-def test_a_separable_set_is_fitted() -> None:
-    rows = [(0.01 * n, 0.01 * n, n > 5) for n in range(-10, 20)]
-    people = [stress_train._person(str(n), rows) for n in range(3)]
-    slope, offset = stress_train.fit(people, "rise")
-    assert slope > 0
-    assert -offset / slope == pytest.approx(0.055, abs=0.02)
+    first = [person.inputs[:, 0] for person in people.values()]
+    gauge = knowing(60)
+    found = [
+        balanced(
+            person.truth,
+            np.array([int(gauge.read(60 * np.exp(rise), 1).value > 0.5) for rise in rises]),
+        )
+        for person, rises in zip(people.values(), first, strict=True)
+    ]
+    assert np.mean(found) > 0.85
