@@ -49,7 +49,7 @@ ANSWERS = (
 )  # fmt: skip
 """At home, English, name, camera, sensor, sound, music and that it be made, broker without TLS,
 its user and password, no history, start."""
-AVAILABLE = "mosquitto_sub -u house -P house -t attune/hall/available -C 1 -W 20"
+AVAILABLE = "mosquitto_sub -h 127.0.0.1 -u house -P house -t attune/hall/available -C 1 -W 20"
 
 
 @pytest.fixture(scope="module", name="box")
