@@ -25,7 +25,7 @@ from catalog.words import WordMood, read_mood
 from catalog.words.chinese import extract_keywords, read_keywords
 from catalog.words.ontology import Ontology, load_ontology
 from catalog.words.typed import read_typed
-from models_tflite.training.words_train import read_goemotions, read_xed
+from catalog.words.train import read_goemotions, read_xed
 from tests.data_folder import find_data
 
 TIMED_LYRICS = 100

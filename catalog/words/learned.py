@@ -148,7 +148,7 @@ def learned(language: str) -> Learned | None:
 
 
 def load_learned(file: Path, vocabulary: str) -> Learned:
-    """Return a classifier as ``models_tflite/training/words_train.py`` writes it.
+    """Return a classifier as ``catalog/words/train.py`` writes it.
 
     Raises OSError, EOFError, KeyError, ValueError, BadZipFile or zlib.error for a damaged file.
     """

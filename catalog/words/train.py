@@ -1,7 +1,7 @@
 """Learns the classifiers of words: English from GoEmotions, Chinese from XED.
 
-    python -m models_tflite.training.words_train en GOEMOTIONS/train.tsv models_tflite/words_en.npz
-    python -m models_tflite.training.words_train zh XED/Projections models_tflite/words_zh.npz
+    python -m catalog.words.train en GOEMOTIONS/train.tsv models_tflite/words_en.npz
+    python -m catalog.words.train zh XED/Projections models_tflite/words_zh.npz
 
 GoEmotions (Demszky et al. 2020) is `goemotions/data` of github.com/google-research/google-research,
 XED (Öhman et al. 2020) is github.com/Helsinki-NLP/XED; both are CC BY 4.0. Own lines may be added
