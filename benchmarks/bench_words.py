@@ -24,8 +24,8 @@ from catalog.vocabularies import VOCABULARIES
 from catalog.words import WordMood, read_mood
 from catalog.words.chinese import extract_keywords, read_keywords
 from catalog.words.ontology import Ontology, load_ontology
-from catalog.words.typed import read_typed
 from catalog.words.train import read_goemotions, read_xed
+from catalog.words.typed import read_typed
 from tests.data_folder import find_data
 
 TIMED_LYRICS = 100
