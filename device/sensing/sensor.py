@@ -99,6 +99,7 @@ class SensorWorker:
             if self._settings.port == "simulated":
                 simulator = opened.enter_context(SimulatedSensor())
                 self._known = _Found(simulator.path, PROTOCOLS["attune"], "a simulated finger")
+
             def cancelled() -> bool:
                 beat()  # To listen at several ports takes a while.
                 return stop.is_set()
