@@ -34,7 +34,7 @@ PICTURE_HEADS = {
     "JPEG": b"\xff\xd8\xff", "PNG": b"\x89PNG\r\n", "WebP": b"WEBPVP8", "numpy": b"\x93NUMPY",
     "BMP": b"BM6\x84\x03\x00", "H.264": b"\x00\x00\x00\x01\x67", "RIFF": b"RIFF",
 }  # fmt: skip
-LONGEST_PERSONAL_BYTES = 160
+LONGEST_PERSONAL_BYTES = 240
 """A mood, a number or a reason; a face crop of 48 x 48 has 2,304, an embedding of 64 floats 256."""
 HEALTH_WORDS = re.compile(
     r"bpm|rmssd|sdnn|heart|stress|valence|arousal|mood|emotion|joy|happy|sad|angry", re.IGNORECASE
