@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(parsed.run(parsed))
     except CommandError as error:
-        print(f"attune: {error}", file=sys.stderr)
+        print(f"attune: {_harmless(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return 130
@@ -55,6 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of our output (head, a pager) has left: nothing to say to anyone.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _harmless(text: str) -> str:
+    """Return a message without control characters: it may quote a file, and go to a terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
 
 
 if __name__ == "__main__":
