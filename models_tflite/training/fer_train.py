@@ -55,6 +55,9 @@ class TrainPlan:
     # (share of the epochs, picture side): early epochs on small pictures cost half as much.
     sides: tuple[tuple[float, int], ...] = ((0.3, 32), (0.55, 40), (1.0, 48))
     spec: NetSpec = field(default_factory=NetSpec)
+    # The last part of a run sees pictures that are changed less, nearer to what judges it.
+    calm_from: float = 1.0
+    calm_strength: float = 0.5
     teacher_weight: float = 0.0
     teacher_temperature: float = 2.0
 
@@ -62,6 +65,10 @@ class TrainPlan:
         """Picture side in pixels for an epoch counted from 0."""
         done = epoch / self.epochs
         return next((side for share, side in self.sides if done < share), self.sides[-1][1])
+
+    def strength_at(self, epoch: int) -> float:
+        """How strongly pictures are changed in an epoch counted from 0: 1 fully, 0 not."""
+        return self.calm_strength if epoch / self.epochs >= self.calm_from else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +165,7 @@ class Trainer:
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
             rows = order[step * self.plan.batch : (step + 1) * self.plan.batch]
-            loss = self._loss(rows, self.plan.side_at(epoch))
+            loss = self._loss(rows, epoch)
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
@@ -182,8 +189,9 @@ class Trainer:
         warm = min(1.0, done / 0.04 + 0.01)
         return float(self.plan.rate * warm * 0.5 * (1 + np.cos(np.pi * done)))
 
-    def _loss(self, rows: Tensor, side: int) -> Tensor:
-        x = augmented(self.data.images[rows], side)
+    def _loss(self, rows: Tensor, epoch: int) -> Tensor:
+        side, strength = self.plan.side_at(epoch), self.plan.strength_at(epoch)
+        x = augmented(self.data.images[rows], side, strength)
         targets, votes = self.data.targets[rows], self.data.votes[rows]
         if self.plan.mixup_alpha > 0:
             x, (targets, votes) = mixup(x, [targets, votes], self.plan.mixup_alpha)
@@ -202,10 +210,7 @@ class Trainer:
         """Distance to the teachers' mean answer on the same augmented pictures."""
         heat = self.plan.teacher_temperature
         with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16):
-            answers = [
-                torch.softmax((t(x) + t(x.flip(3))).float() / (2 * heat), dim=1)
-                for t in self.teachers
-            ]
+            answers = [torch.softmax(t(x).float() / heat, dim=1) for t in self.teachers]
         wanted = torch.stack(answers).mean(dim=0)
         return functional.cross_entropy(logits / heat, wanted) * heat
 
@@ -303,6 +308,10 @@ def base_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--widths", type=int, nargs="+", default=list(usual.spec.widths))
     parser.add_argument("--blocks", type=int, nargs="+", default=list(usual.spec.blocks))
     parser.add_argument("--balance", type=float, default=usual.balance, help="0: as they come")
+    parser.add_argument(
+        "--calm-from", type=float, default=usual.calm_from,
+        help="share of the epochs after which pictures are changed half as much (1: never)",
+    )  # fmt: skip
     parser.add_argument("--start", type=Path, help="checkpoint to begin from (same widths)")
     parser.add_argument("--full-size", action="store_true", help="48x48 from the first epoch")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (default 2)")
@@ -316,7 +325,7 @@ def plan_of(arguments: argparse.Namespace, **more: Any) -> TrainPlan:
     return TrainPlan(
         epochs=arguments.epochs, batch=arguments.batch, rate=arguments.rate,
         weight_decay=arguments.weight_decay, mixup_alpha=arguments.mixup, seed=arguments.seed,
-        balance=arguments.balance,
+        balance=arguments.balance, calm_from=arguments.calm_from,
         spec=NetSpec(tuple(arguments.widths), tuple(arguments.blocks)), **more,
     )  # fmt: skip
 
