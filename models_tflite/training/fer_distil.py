@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         data = make_train_set(arguments.data, plan, device)
         trainer = Trainer(plan, data, arguments.out, device, teachers)
         if arguments.start is not None:
-            trainer.start_from(load_net(arguments.start))
+            trainer.start_from(load_net(*arguments.start))
         trainer.run()
     except DataError as error:
         print(f"error: {error}")

@@ -260,11 +260,19 @@ def load_plan(checkpoint: Path) -> TrainPlan:
     return plan_from(torch.load(checkpoint, map_location="cpu", weights_only=True)["plan"])
 
 
-def load_net(checkpoint: Path) -> FerNet:
-    """Load the averaged network of a checkpoint, ready to answer (eval mode, CPU)."""
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    net = FerNet(plan_from(state["plan"]).spec)
-    net.load_state_dict(state["average"])
+def load_net(*checkpoints: Path) -> FerNet:
+    """Load the averaged network of a checkpoint, ready to answer (eval mode, CPU).
+
+    Of several checkpoints of one run the mean of the weights (Izmailov et al. 2018,
+    arXiv 1803.05407).
+    """
+    states = [torch.load(path, map_location="cpu", weights_only=True) for path in checkpoints]
+    net = FerNet(plan_from(states[0]["plan"]).spec)
+    weights = states[0]["average"]
+    for name, value in weights.items():
+        if value.dtype.is_floating_point:
+            weights[name] = torch.stack([state["average"][name] for state in states]).mean(dim=0)
+    net.load_state_dict(weights)
     net.eval()
     return net
 
@@ -312,7 +320,10 @@ def base_parser(description: str) -> argparse.ArgumentParser:
         "--calm-from", type=float, default=usual.calm_from,
         help="share of the epochs after which pictures are changed half as much (1: never)",
     )  # fmt: skip
-    parser.add_argument("--start", type=Path, help="checkpoint to begin from (same widths)")
+    parser.add_argument(
+        "--start", type=Path, nargs="+",
+        help="checkpoint to begin from (same widths); of several the mean of the weights",
+    )  # fmt: skip
     parser.add_argument("--full-size", action="store_true", help="48x48 from the first epoch")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (default 2)")
     return parser
@@ -341,7 +352,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"training on {len(data.images)} pictures, {device}", flush=True)
         trainer = Trainer(plan, data, arguments.out, device)
         if arguments.start is not None:
-            trainer.start_from(load_net(arguments.start))
+            trainer.start_from(load_net(*arguments.start))
         trainer.run()
     except DataError as error:
         print(f"error: {error}")
