@@ -7,6 +7,7 @@ a crash at any moment, the index before it is whole and valid.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import re
@@ -32,6 +33,7 @@ _FILE_NAME = re.compile(r"index-[0-9a-f]{16}\.hnsw")
 
 _ALIGN = 16
 """Bytes; every block starts at a multiple, so that its numbers are aligned in memory."""
+_PIECE_BYTES = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +104,12 @@ def read_blocks(folder: Path, manifest: Manifest) -> tuple[dict[str, Any], list[
     try:
         with path.open("rb", buffering=0) as file:
             fits = os.fstat(file.fileno()).st_size == manifest.bytes
-            content = file.readall() if fits else b""
+            content, digest = _read(file, manifest.bytes if fits else 0)
     except OSError as error:
         raise CatalogError(f"{path}: cannot be read: {error.strerror}; {REMEDY}") from error
     if not fits:
         raise CatalogError(f"{path}: is cut short or grown (wrong size); {REMEDY}")
-    if hashlib.sha256(content).hexdigest() != manifest.sha256:
+    if digest != manifest.sha256:
         raise CatalogError(f"{path}: is damaged (wrong digest); {REMEDY}")
     try:
         return _cut(content)
@@ -115,9 +117,27 @@ def read_blocks(folder: Path, manifest: Manifest) -> tuple[dict[str, Any], list[
         raise CatalogError(f"{path}: is no index file ({error}); {REMEDY}") from error
 
 
-def _cut(content: bytes) -> tuple[dict[str, Any], list[NDArray[Any]]]:
+def _read(file: io.FileIO, size: int) -> tuple[NDArray[np.uint8], str]:
+    """Return ``size`` bytes, fewer where the file ends before, and their digest.
+
+    In pieces that are still in the processor's cache when they are digested, and into memory of
+    numpy's, which comes in large pages: half the time of one after the other.
+    """
+    content, digest, filled = np.empty(size, np.uint8), hashlib.sha256(), 0
+    while filled < size:
+        piece = content.data[filled : filled + _PIECE_BYTES]
+        count = file.readinto(piece)
+        if not count:
+            break
+        digest.update(piece[:count])
+        filled += count
+    content.setflags(write=False)
+    return content[:filled], digest.hexdigest()
+
+
+def _cut(content: NDArray[np.uint8]) -> tuple[dict[str, Any], list[NDArray[Any]]]:
     length = int(np.frombuffer(content, "<u8", 1)[0])
-    facts = json.loads(content[_ALIGN : _ALIGN + length])
+    facts = json.loads(content[_ALIGN : _ALIGN + length].tobytes())
     if not isinstance(facts, dict):
         raise TypeError("its head is no table")
     start = _ALIGN + length + (-length % _ALIGN)

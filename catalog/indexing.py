@@ -33,7 +33,7 @@ def open_index(store: Store, folder: Path) -> VectorIndex:
         ids, vectors = _embedded(store)
         dimension = SPACES[DEFAULT_SPACE].dimension
         stand_in = replace(error.manifest, space=DEFAULT_SPACE, dimension=dimension, count=len(ids))
-        return VectorIndex(None, ids, vectors, stand_in)
+        return VectorIndex(None, ids, lambda: vectors, stand_in)
 
 
 def renew_index(store: Store, folder: Path) -> int:
