@@ -11,17 +11,9 @@ from pathlib import Path
 
 import torch
 
-from models_tflite.training.fer_data import DataError
 from models_tflite.training.fer_net import FerNet
 from models_tflite.training.fer_teacher import FaceTeacher, load_teacher
-from models_tflite.training.fer_train import (
-    Trainer,
-    base_parser,
-    load_net,
-    make_train_set,
-    pick_device,
-    plan_of,
-)
+from models_tflite.training.fer_train import base_parser, carry_out, load_net, plan_of
 
 
 def teacher_of(checkpoint: Path) -> FerNet | FaceTeacher:
@@ -37,24 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--teacher", type=Path, nargs="+", required=True, help="checkpoints")
     parser.add_argument("--teacher-weight", type=float, default=0.5, help="0..1, default 0.5")
     arguments = parser.parse_args(argv)
-    torch.set_num_threads(arguments.threads)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    device = pick_device()
     plan = plan_of(arguments, teacher_weight=arguments.teacher_weight)
-    teachers = [
-        teacher_of(path).to(device, memory_format=torch.channels_last).requires_grad_(False)
-        for path in arguments.teacher
-    ]
-    try:
-        data = make_train_set(arguments.data, plan, device)
-        trainer = Trainer(plan, data, arguments.out, device, teachers)
-        if arguments.start is not None:
-            trainer.start_from(load_net(*arguments.start))
-        trainer.run()
-    except DataError as error:
-        print(f"error: {error}")
-        return 2
-    return 0
+    return carry_out(arguments, plan, [teacher_of(path) for path in arguments.teacher])
 
 
 if __name__ == "__main__":

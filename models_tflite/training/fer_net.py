@@ -73,8 +73,32 @@ class Residual(nn.Module):  # type: ignore[misc]  # torch is not where the types
         return functional.relu(x + self.second(functional.relu(self.first(x))))
 
 
-class FerNet(nn.Module):  # type: ignore[misc]  # torch is not where the types are checked
-    """48x48 grey face -> 7 expression logits, and FER+ vote logits as a training-only helper."""
+class TwoHeads(nn.Module):  # type: ignore[misc]  # torch is not where the types are checked
+    """Features -> 7 expression logits, and FER+ vote logits as a training-only helper."""
+
+    def add_heads(self, width: int, dropout: float) -> None:
+        """Put the heads on features of a width; the last thing a network's making does."""
+        self.drop = nn.Dropout(dropout)
+        self.head = nn.Linear(width, len(EXPRESSIONS))
+        self.vote_head = nn.Linear(width, VOTE_COUNT)
+
+    def features(self, x: Tensor) -> Tensor:
+        """(N, 1, H, W) scaled pixels -> (N, C) pooled features."""
+        raise NotImplementedError
+
+    def both_heads(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Expression logits (N, 7) and vote logits (N, 10)."""
+        pooled = self.drop(self.features(x))
+        return self.head(pooled), self.vote_head(pooled)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, 1, H, W) scaled pixels -> logits (N, 7)."""
+        result: Tensor = self.head(self.features(x))
+        return result
+
+
+class FerNet(TwoHeads):
+    """48x48 grey face -> expression and vote logits."""
 
     def __init__(self, spec: NetSpec) -> None:
         super().__init__()
@@ -87,9 +111,7 @@ class FerNet(nn.Module):  # type: ignore[misc]  # torch is not where the types a
             nn.Sequential(*(Residual(width) for _ in range(count)))
             for width, count in zip(spec.widths[1:], spec.blocks, strict=True)
         )
-        self.drop = nn.Dropout(spec.dropout)
-        self.head = nn.Linear(spec.widths[-1], len(EXPRESSIONS))
-        self.vote_head = nn.Linear(spec.widths[-1], VOTE_COUNT)
+        self.add_heads(spec.widths[-1], spec.dropout)
 
     def features(self, x: Tensor) -> Tensor:
         """(N, 1, H, W) scaled pixels -> (N, C) pooled features."""
@@ -97,16 +119,6 @@ class FerNet(nn.Module):  # type: ignore[misc]  # torch is not where the types a
         for down, stage in zip(self.downs, self.stages, strict=True):
             x = stage(functional.relu(down(x)))
         return x.mean(dim=(2, 3))
-
-    def both_heads(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Expression logits (N, 7) and vote logits (N, 10)."""
-        pooled = self.drop(self.features(x))
-        return self.head(pooled), self.vote_head(pooled)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, 1, 48, 48) scaled pixels -> logits (N, 7)."""
-        result: Tensor = self.head(self.features(x))
-        return result
 
 
 def scaled(images: Tensor) -> Tensor:

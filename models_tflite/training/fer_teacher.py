@@ -19,21 +19,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models_tflite.labels import EXPRESSIONS
-from models_tflite.training.fer_data import VOTE_COUNT, DataError
-from models_tflite.training.fer_net import scaled
-from models_tflite.training.fer_train import (
-    Trainer,
-    base_parser,
-    make_train_set,
-    pick_device,
-    plan_of,
-)
+from models_tflite.training.fer_data import DataError
+from models_tflite.training.fer_net import TwoHeads, scaled
+from models_tflite.training.fer_train import TrainSet, base_parser, carry_out, plan_of
 
 # dlib's crops are 150 px wide and leave a quarter of the face's size around it: the tight crops
 # of FER-2013 show faces of the same size at 112 px. At 96 px a step costs a fifth less.
 SIDE_PX = 96
 STAGES: tuple[tuple[int, int], ...] = ((32, 3), (64, 3), (128, 2), (256, 2))
+# Faces that the batch norms take their first statistics from.
+NORM_FACES = 512
 # The mean of the colours that the weights expect, grey by Rec. 601, and their scale.
 MEAN_LEVEL, LEVEL_SCALE = 115.0, 255.0
 
@@ -73,7 +68,7 @@ class Block(nn.Module):  # type: ignore[misc]  # torch is not where the types ar
         return functional.relu(x + out)
 
 
-class FaceTeacher(nn.Module):  # type: ignore[misc]  # torch is not where the types are checked
+class FaceTeacher(TwoHeads):
     """48x48 (or 96x96) grey face -> expression logits; features of a face recogniser."""
 
     def __init__(self, dropout: float = 0.4) -> None:
@@ -88,9 +83,7 @@ class FaceTeacher(nn.Module):  # type: ignore[misc]  # torch is not where the ty
                 blocks[f"conv{width}_{i + 1}"] = Block(width, width, down=False)
             before = width
         self.blocks = nn.ModuleDict(blocks)
-        self.drop = nn.Dropout(dropout)
-        self.head = nn.Linear(before, len(EXPRESSIONS))
-        self.vote_head = nn.Linear(before, VOTE_COUNT)
+        self.add_heads(before, dropout)
 
     def features(self, x: Tensor) -> Tensor:
         """(N, 1, H, W) scaled pixels -> (N, 256) pooled features."""
@@ -100,16 +93,6 @@ class FaceTeacher(nn.Module):  # type: ignore[misc]  # torch is not where the ty
         for block in self.blocks.values():
             x = block(x)
         return x.mean(dim=(2, 3))
-
-    def both_heads(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Expression logits (N, 7) and vote logits (N, 10)."""
-        pooled = self.drop(self.features(x))
-        return self.head(pooled), self.vote_head(pooled)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, 1, H, W) scaled pixels -> logits (N, 7)."""
-        result: Tensor = self.head(self.features(x))
-        return result
 
 
 def stored_weights(folder: Path) -> dict[str, NDArray[np.float32]]:
@@ -203,21 +186,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--face-net", type=Path, required=True, help="folder with its weights")
     parser.set_defaults(epochs=12, rate=0.03, mixup=0.0)
     arguments = parser.parse_args(argv)
-    torch.set_num_threads(arguments.threads)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    device = pick_device()
     plan = plan_of(arguments, sides=((1.0, SIDE_PX),))
-    try:
-        data = make_train_set(arguments.data, plan, device)
-        faces = data.images[torch.randperm(len(data.images))[:512]].cpu()
-        trainer = Trainer(
-            plan, data, arguments.out, device, net=teacher_from(arguments.face_net, faces)
-        )
-        trainer.run()
-    except DataError as error:
-        print(f"error: {error}")
-        return 2
-    return 0
+
+    def begin(data: TrainSet) -> FaceTeacher:
+        faces = data.images[torch.randperm(len(data.images))[:NORM_FACES]].cpu()
+        return teacher_from(arguments.face_net, faces)
+
+    return carry_out(arguments, plan, make_net=begin)
 
 
 if __name__ == "__main__":

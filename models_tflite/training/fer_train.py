@@ -11,7 +11,7 @@ import argparse
 import copy
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -341,23 +341,41 @@ def plan_of(arguments: argparse.Namespace, **more: Any) -> TrainPlan:
     )  # fmt: skip
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Train from random weights; returns the exit code."""
-    arguments = base_parser("Train the facial-expression network.").parse_args(argv)
+def carry_out(
+    arguments: argparse.Namespace,
+    plan: TrainPlan,
+    teachers: Sequence[nn.Module] = (),
+    make_net: Callable[[TrainSet], nn.Module] | None = None,
+) -> int:
+    """Train by a plan; returns the exit code.
+
+    ``make_net`` returns the network to begin with, if it is not a fresh or a ``--start`` one.
+    """
     torch.set_num_threads(arguments.threads)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    device, plan = pick_device(), plan_of(arguments)
+    device = pick_device()
+    placed = [
+        teacher.to(device, memory_format=torch.channels_last).requires_grad_(False)
+        for teacher in teachers
+    ]
     try:
         data = make_train_set(arguments.data, plan, device)
         print(f"training on {len(data.images)} pictures, {device}", flush=True)
-        trainer = Trainer(plan, data, arguments.out, device)
-        if arguments.start is not None:
+        net = make_net(data) if make_net is not None else None
+        trainer = Trainer(plan, data, arguments.out, device, placed, net)
+        if net is None and arguments.start is not None:
             trainer.start_from(load_net(*arguments.start))
         trainer.run()
     except DataError as error:
         print(f"error: {error}")
         return 2
     return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train from random weights; returns the exit code."""
+    arguments = base_parser("Train the facial-expression network.").parse_args(argv)
+    return carry_out(arguments, plan_of(arguments))
 
 
 if __name__ == "__main__":
