@@ -2,7 +2,7 @@
 
 hnswlib crashes on a damaged file or answers nonsense, so nothing is handed to it before the
 digest in the manifest matches. Its own file format asks the system for the file position once
-per element; its arrays, mapped into memory as they are, load in less than half the time, and
+per element; its arrays, kept as they are, load in less than half the time, and
 the vectors in them serve the exact search, too.
 """
 

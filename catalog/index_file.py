@@ -7,11 +7,11 @@ a crash at any moment, the index before it is whole and valid.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import re
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ from catalog.analysis import CatalogError
 
 MANIFEST_FILE = "index.json"
 FORMAT = "attune-index"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 METRIC = "l2"
 REMEDY = "make it anew with `attune catalog build`"
 
@@ -33,7 +33,11 @@ _FILE_NAME = re.compile(r"index-[0-9a-f]{16}\.hnsw")
 
 _ALIGN = 16
 """Bytes; every block starts at a multiple, so that its numbers are aligned in memory."""
-_PIECE_BYTES = 1 << 18
+_PIECE_BYTES = 1 << 22
+"""Of what is digested by itself, so that several cores can do it side by side."""
+_STEP_BYTES = 1 << 18
+"""Read and digested at once: still in the processor's cache for the second."""
+_READERS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ class Manifest:
     file: str
     bytes: int
     sha256: str
+    """Of the digests (SHA-256) of the file's pieces of 4 MiB, in their order."""
     metric: str = METRIC
     schema_version: int = SCHEMA_VERSION
 
@@ -69,7 +74,7 @@ def write_blocks(
     layout = [(array.dtype.newbyteorder("<").str, array.size) for array in arrays]
     header = json.dumps({**facts, "layout": layout}, sort_keys=True).encode()
     temporary = folder / f".index-{os.getpid()}.tmp"
-    digest = hashlib.sha256()
+    digest = _Digest()
     try:
         with temporary.open("wb") as file:
             length = np.array([len(header)], "<u8")
@@ -77,7 +82,7 @@ def write_blocks(
             first = next(contents)
             for block in (first, memoryview(header), *contents):
                 padding = bytes(-block.nbytes % _ALIGN)
-                for part in (block, padding):
+                for part in (block, memoryview(padding)):
                     digest.update(part)
                     file.write(part)
             file.flush()
@@ -104,7 +109,7 @@ def read_blocks(folder: Path, manifest: Manifest) -> tuple[dict[str, Any], list[
     try:
         with path.open("rb", buffering=0) as file:
             fits = os.fstat(file.fileno()).st_size == manifest.bytes
-            content, digest = _read(file, manifest.bytes if fits else 0)
+            content, digest = _read(file.fileno(), manifest.bytes if fits else 0)
     except OSError as error:
         raise CatalogError(f"{path}: cannot be read: {error.strerror}; {REMEDY}") from error
     if not fits:
@@ -117,22 +122,50 @@ def read_blocks(folder: Path, manifest: Manifest) -> tuple[dict[str, Any], list[
         raise CatalogError(f"{path}: is no index file ({error}); {REMEDY}") from error
 
 
-def _read(file: io.FileIO, size: int) -> tuple[NDArray[np.uint8], str]:
-    """Return ``size`` bytes, fewer where the file ends before, and their digest.
+class _Digest:
+    """The digest of a manifest, of blocks of any size one after the other."""
 
-    In pieces that are still in the processor's cache when they are digested, and into memory of
-    numpy's, which comes in large pages: half the time of one after the other.
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._piece, self._room = hashlib.sha256(), _PIECE_BYTES
+
+    def update(self, block: memoryview) -> None:
+        while block:
+            part, block = block[: self._room], block[self._room :]
+            self._piece.update(part)
+            self._room -= len(part)
+            if not self._room:
+                self._pieces.append(self._piece.digest())
+                self._piece, self._room = hashlib.sha256(), _PIECE_BYTES
+
+    def hexdigest(self) -> str:
+        last = [self._piece.digest()] if self._room < _PIECE_BYTES else []
+        return hashlib.sha256(b"".join(self._pieces + last)).hexdigest()
+
+
+def _read(descriptor: int, size: int) -> tuple[NDArray[np.uint8], str]:
+    """Return ``size`` bytes and the digest of as many of them as the file has.
+
+    Several pieces at once, and into memory of numpy's, which comes in large pages: a third of
+    the time of reading all and then digesting it.
     """
-    content, digest, filled = np.empty(size, np.uint8), hashlib.sha256(), 0
-    while filled < size:
-        piece = content.data[filled : filled + _PIECE_BYTES]
-        count = file.readinto(piece)
-        if not count:
-            break
-        digest.update(piece[:count])
-        filled += count
+    content = np.empty(size, np.uint8)
+
+    def piece_digest(start: int) -> bytes:
+        digest, end = hashlib.sha256(), min(start + _PIECE_BYTES, size)
+        while start < end:
+            step = content.data[start : min(start + _STEP_BYTES, end)]
+            count = os.preadv(descriptor, [step], start)
+            if not count:
+                break
+            digest.update(step[:count])
+            start += count
+        return digest.digest()
+
+    with ThreadPoolExecutor(min(_READERS, os.cpu_count() or 1)) as pool:
+        pieces = b"".join(pool.map(piece_digest, range(0, size, _PIECE_BYTES)))
     content.setflags(write=False)
-    return content[:filled], digest.hexdigest()
+    return content, hashlib.sha256(pieces).hexdigest()
 
 
 def _cut(content: NDArray[np.uint8]) -> tuple[dict[str, Any], list[NDArray[Any]]]:

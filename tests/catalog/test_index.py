@@ -21,7 +21,14 @@ from numpy.typing import NDArray
 from catalog import index_file
 from catalog.analysis import CatalogError
 from catalog.index import ExactSearch, VectorIndex, graph_limit, load_index, write_index
-from catalog.index_file import MANIFEST_FILE, Manifest, read_manifest, write_manifest
+from catalog.index_file import (
+    MANIFEST_FILE,
+    Manifest,
+    read_blocks,
+    read_manifest,
+    write_blocks,
+    write_manifest,
+)
 from catalog.space import DEFAULT_SPACE, embed_all
 from tests.fakes.synthetic_library import make_points
 
@@ -29,6 +36,8 @@ COUNT = 3000
 VECTORS = embed_all(make_points(COUNT, seed=1))
 IDS = np.arange(COUNT, dtype=np.int64) * 3 + 7
 ROOT = Path(__file__).parents[2]
+PIECE = 1 << 22
+"""Bytes of the file that have a digest of their own."""
 
 
 def write(folder: Path, count: int = COUNT, owner: str = "mine") -> Manifest:
@@ -232,6 +241,37 @@ def test_a_damaged_file_is_never_loaded(
     assert "\n" not in str(failure.value)
 
 
+def swap_two_pieces(content: bytearray) -> None:
+    size = PIECE
+    content[:size], content[size : 2 * size] = content[size : 2 * size], content[:size]
+
+
+def change_the_last_byte(content: bytearray) -> None:
+    content[-1] ^= 1
+
+
+def change_the_second_piece(content: bytearray) -> None:
+    content[PIECE] ^= 1
+
+
+@pytest.mark.parametrize("damage", [swap_two_pieces, change_the_last_byte, change_the_second_piece])
+def test_a_file_of_several_pieces_is_read_whole_or_refused(
+    tmp_path: Path, damage: Callable[[bytearray], None]
+) -> None:
+    numbers = np.arange(5 * PIECE // 16, dtype=np.int64)  # Two pieces and a half.
+    name, size, sha256 = write_blocks(tmp_path, {"fact": 1}, [numbers, numbers[:3]])
+    manifest = replace(write(tmp_path, 5), file=name, bytes=size, sha256=sha256)
+    assert write_blocks(tmp_path, {"fact": 1}, [numbers, numbers[:3]]) == (name, size, sha256)
+    facts, arrays = read_blocks(tmp_path, manifest)
+    assert facts == {"fact": 1}
+    assert [array.tolist() for array in arrays] == [numbers.tolist(), [0, 1, 2]]
+    content = bytearray((tmp_path / name).read_bytes())
+    damage(content)
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(CatalogError, match="damaged"):
+        read_blocks(tmp_path, manifest)
+
+
 @given(data=st.data())
 def test_no_changed_byte_of_the_manifest_passes(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -290,8 +330,8 @@ def test_a_swapped_manifest_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_manifest_of_another_version_is_refused(tmp_path: Path) -> None:
-    write_manifest(tmp_path, replace(write(tmp_path, 5), schema_version=2))
-    with pytest.raises(CatalogError, match="version 2"):
+    write_manifest(tmp_path, replace(write(tmp_path, 5), schema_version=1))
+    with pytest.raises(CatalogError, match="version 1, this Attune reads 2"):
         load(tmp_path)
 
 
