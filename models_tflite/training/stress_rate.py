@@ -30,7 +30,7 @@ READABLE = 10
 def follow(table: Values, end_s: int) -> tuple[Values, NDArray[np.bool_]]:
     """Return ln(beats a minute) every 5 s up to ``end_s``, and where the pulse was readable.
 
-    ``table`` (n, 5) has the columns of ``device/sensing/stress_beats.py``.
+    ``table`` (n, 5) has the columns of ``benchmarks/stress_beats.py``.
     """
     spread = np.exp(-0.5 * ((RATES[:, None] - RATES[None, :]) / DRIFT) ** 2)
     spread /= spread.sum(axis=0)

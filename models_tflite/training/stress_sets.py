@@ -67,7 +67,7 @@ def stress_predict(data: Path) -> dict[str, Series]:
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "intervals.npz"
         subprocess.run(
-            [sys.executable, "-m", "device.sensing.stress_beats", str(folder), str(out)],
+            [sys.executable, "-m", "benchmarks.stress_beats", str(folder), str(out)],
             check=True,
         )
         with np.load(out) as held:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from device.sensing import stress_beats
-from device.sensing.stress_beats import causal_intervals
+from benchmarks import stress_beats
+from benchmarks.stress_beats import causal_intervals
 
 RATE_HZ = 64.0
 

@@ -1,6 +1,6 @@
 """A long, poor recording -> the intervals known at each moment: for judging, not for the box.
 
-    python -m device.sensing.stress_beats FOLDER OUT.npz
+    python -m benchmarks.stress_beats FOLDER OUT.npz
 
 reads every ``FOLDER/*.npz`` (``bvp``, ``fs_hz``) and writes one table per recording. The pulse
 is looked for in the last 20 s only, every 5 s, so nothing of the future is in a row.
@@ -58,7 +58,7 @@ def _new_rows(found: Intervals, match: NDArray[np.float64], stop_s: int) -> NDAr
 def main(arguments: list[str]) -> int:
     """Read a folder of recordings, write their intervals."""
     if len(arguments) != 2:
-        print("python -m device.sensing.stress_beats FOLDER OUT.npz", file=sys.stderr)
+        print("python -m benchmarks.stress_beats FOLDER OUT.npz", file=sys.stderr)
         return 2
     folder, out = Path(arguments[0]), Path(arguments[1])
     tables = {}
