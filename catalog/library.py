@@ -6,6 +6,7 @@ are to be held, too: then nothing that befalls the files is felt before the next
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -85,6 +86,7 @@ class Library:
             raise
         self._index_file = folder / self._index.manifest.file
         self._generation = (manifest, _stamp(self._index_file))
+        self._tops = [folder.resolve() for folder in self._store.roots()]
         self._subsets: dict[TrackFilter, Subset] = {}
 
     @classmethod
@@ -148,6 +150,7 @@ class Library:
             found = self._index.nearest(vector, k, exclude=barred, among=among)
             tracks = self._store.tracks_by_id([one.track_id for one in found])
             missing = {one.track_id for one in found} - tracks.keys()
+            missing |= {known for known, track in tracks.items() if not self._is_within(track.path)}
             if not missing:
                 break
             barred |= missing  # Files that went away since the index was made: look further.
@@ -186,14 +189,14 @@ class Library:
         """Return the cover picture (JPEG or PNG bytes) in the file or beside it, or None."""
         with self._lock:
             path = self._store.path_of(track_id)
-        if path is None:
+        if path is None or not self._is_within(path):
             return None
         from catalog.builder.tags import cover_in
 
         embedded = cover_in(path)
         if embedded is not None and len(embedded) <= LARGEST_COVER_BYTES:
             return embedded
-        return _cover_beside(path)
+        return self._cover_beside(path)
 
     def info(self) -> CatalogInfo:
         """Return the catalogue in numbers."""
@@ -233,10 +236,27 @@ class Library:
         with self._lock:
             old, self._store = self._store, fresh._store
             self._index, self._index_file = fresh._index, fresh._index_file
+            self._tops = fresh._tops
             self._generation = fresh._generation
             self._subsets = {}
             old.close()
         return True
+
+    def _is_within(self, path: Path) -> bool:
+        """Return whether a file lies below the music folders: since the build it may have become
+        a link that leads out of them."""
+        target = Path(os.path.realpath(path))
+        return not self._tops or any(target.is_relative_to(top) for top in self._tops)
+
+    def _cover_beside(self, track: Path) -> bytes | None:
+        for name in COVER_NAMES:
+            path = track.parent / name
+            try:
+                if path.stat().st_size <= LARGEST_COVER_BYTES and self._is_within(path):
+                    return path.read_bytes()
+            except OSError:
+                continue  # Not there: try the next name.
+        return None
 
     def _id_of(self, what: str) -> int | None:
         if what.isdecimal():
@@ -260,14 +280,3 @@ def _stamp(path: Path) -> tuple[int, int]:
     except OSError:
         return (0, 0)
     return (status.st_mtime_ns, status.st_ino)
-
-
-def _cover_beside(track: Path) -> bytes | None:
-    for name in COVER_NAMES:
-        path = track.parent / name
-        try:
-            if path.stat().st_size <= LARGEST_COVER_BYTES:
-                return path.read_bytes()
-        except OSError:
-            continue  # Not there: try the next name.
-    return None

@@ -280,6 +280,32 @@ def test_covers_come_from_beside_the_file_and_from_any_thread(folder: Path, tmp_
     assert seen == [b"\xff\xd8 a picture"]
 
 
+def test_what_became_a_link_out_of_the_music_folders_is_not_opened(
+    folder: Path, tmp_path: Path
+) -> None:
+    music, elsewhere = tmp_path / "music", tmp_path / "elsewhere"
+    song = write_tone(music / "album" / "song.flac", 1.2)
+    other = write_tone(music / "more" / "other.flac", 1.2)
+    secret = write_tone(elsewhere / "secret.flac", 1.2)
+    (elsewhere / "cover.jpg").write_bytes(b"\xff\xd8 a picture")
+    track_id = add(folder, song, 2000)
+    with StoreWriter(folder) as store, store.batch():
+        store.put_roots([music])
+        store.forget_paths([str(track.path) for track in store.tracks() if track.path != song])
+    with Library.open(folder) as library:
+        (song.parent / "cover.jpg").symlink_to(elsewhere / "cover.jpg")
+        assert [one.track.path for one in library.nearest(TENSE, 5)] == [song]
+        assert library.cover(track_id) is None
+
+        song.unlink()
+        song.symlink_to(secret)
+        assert library.nearest(TENSE, 5) == []
+
+        song.unlink()
+        song.symlink_to(other)  # A link that stays within is the owner's business.
+        assert [one.track.path for one in library.nearest(TENSE, 5)] == [song]
+
+
 def test_the_numbers_add_up(made: Path) -> None:
     with Library.open(made) as library:
         info = library.info()
