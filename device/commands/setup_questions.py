@@ -236,13 +236,14 @@ def _ask_broker(dialogue: Dialogue, answers: Answers) -> None:
             answers.get("mqtt", "ca_file", "") or "-",
             _file_or_none,
         )
-    user = dialogue.ask("User name there (-: none)", answers.get("mqtt", "username", "") or "-")
+    known = answers.get("mqtt", "username", "")
+    user = dialogue.ask("User name there (-: none)", known or "-")
     answers.put(
         "mqtt", host=host, port=int(port), tls=tls,
         ca_file=ca_file or None, username=None if user == "-" else user,
     )  # fmt: skip
     if user != "-":
-        said = dialogue.secret("Its password (empty: as it is)")
+        said = dialogue.secret(f"Its password (empty: {'as it is' if known else 'none'})")
         answers.password = said or None
 
 
