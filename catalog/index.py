@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from catalog import index_file
 from catalog.analysis import CatalogError
-from catalog.index_file import METRIC, REMEDY, Manifest
+from catalog.index_file import MANIFEST_FILE, METRIC, REMEDY, Manifest, OutdatedIndexError
 
 M = 12
 EF_CONSTRUCTION = 150
@@ -121,14 +121,6 @@ class ExactSearch:
         if among.share > GATHER_SHARE:
             return self._ids[rows], (self._squares - 2 * (self._vectors @ vector))[rows]
         return self._ids[rows], self._squares[rows] - 2 * (self._vectors[rows] @ vector)
-
-
-class OtherSpaceError(CatalogError):
-    """The index is whole, but was made with another space than this Attune measures with."""
-
-    def __init__(self, text: str, manifest: Manifest) -> None:
-        super().__init__(text)
-        self.manifest = manifest
 
 
 class VectorIndex:
@@ -268,19 +260,17 @@ def load_index(folder: Path, *, catalogue_id: str, space: str, dimension: int) -
     """Check and load the index in ``folder``.
 
     Raises:
-        OtherSpaceError: it is of another space, as after an update of Attune.
+        OutdatedIndexError: it is of another space or form, as after an update of Attune.
         CatalogError: it is missing, damaged, or belongs to another catalogue.
     """
     manifest = index_file.read_manifest(folder)
-    where = folder / index_file.MANIFEST_FILE
+    where = folder / MANIFEST_FILE
     if manifest.catalogue_id != catalogue_id:
         raise CatalogError(f"{where}: belongs to another catalogue; {REMEDY}")
     found = (manifest.space, manifest.dimension, manifest.metric)
     if found != (space, dimension, METRIC):
         wanted = (space, dimension, METRIC)
-        raise OtherSpaceError(
-            f"{where}: is of the space {found}, wanted is {wanted}; {REMEDY}", manifest
-        )
+        raise OutdatedIndexError(f"{where}: is of the space {found}, wanted is {wanted}; {REMEDY}")
     facts, arrays = index_file.read_blocks(folder, manifest)
     ids = arrays[0].copy()
     if len(ids) != manifest.count:
@@ -289,6 +279,17 @@ def load_index(folder: Path, *, catalogue_id: str, space: str, dimension: int) -
         nothing = np.zeros((0, dimension), np.float32)
         return VectorIndex(None, ids, lambda: nothing, manifest)
     return _assemble(where, facts, ids, arrays[1:], manifest)
+
+
+def index_without_graph(
+    ids: NDArray[np.int64], vectors: NDArray[np.float32], *, space: str, catalogue_id: str
+) -> VectorIndex:
+    """Return an index that compares all vectors (n, dimension) each time; nothing is written."""
+    manifest = Manifest(
+        catalogue_id, space, vectors.shape[1], len(ids), points_digest(ids, vectors, space),
+        M, EF_CONSTRUCTION, EF_SEARCH, file=MANIFEST_FILE, bytes=0, sha256="",
+    )  # fmt: skip
+    return VectorIndex(None, ids, lambda: vectors, manifest)
 
 
 def _build(vectors: NDArray[np.float32]) -> tuple[dict[str, Any], list[NDArray[Any]]]:

@@ -40,6 +40,10 @@ _STEP_BYTES = 1 << 18
 _READERS = 4
 
 
+class OutdatedIndexError(CatalogError):
+    """The index is whole, but another Attune made it: of another form, or of another space."""
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """What the index file must be; kept beside it as JSON."""
@@ -211,7 +215,8 @@ def read_manifest(folder: Path) -> Manifest:
     """Return the manifest in ``folder``.
 
     Raises:
-        CatalogError: it is missing, damaged, or of another version.
+        OutdatedIndexError: it is of another version.
+        CatalogError: it is missing or damaged.
     """
     path = folder / MANIFEST_FILE
     try:
@@ -223,13 +228,13 @@ def read_manifest(folder: Path) -> Manifest:
     if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
         raise CatalogError(f"{path}: is not the manifest of an index; {REMEDY}")
     seal = data.pop("seal", None)
+    if seal != _seal(data):
+        raise CatalogError(f"{path}: was changed or damaged (wrong seal); {REMEDY}")
     if data.get("schema_version") != SCHEMA_VERSION:
-        raise CatalogError(
+        raise OutdatedIndexError(
             f"{path}: has version {data.get('schema_version')!r}, this Attune reads"
             f" {SCHEMA_VERSION}; {REMEDY}"
         )
-    if seal != _seal(data):
-        raise CatalogError(f"{path}: was changed or damaged (wrong seal); {REMEDY}")
     try:
         manifest = Manifest(**data)
     except TypeError as error:

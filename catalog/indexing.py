@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catalog.analysis import CatalogError, unpack_point
-from catalog.index import OtherSpaceError, VectorIndex, load_index, points_digest, write_index
+from catalog.index import (
+    VectorIndex,
+    index_without_graph,
+    load_index,
+    points_digest,
+    write_index,
+)
+from catalog.index_file import OutdatedIndexError
 from catalog.space import DEFAULT_SPACE, SPACES, embed_all
 from catalog.store import Store
 
@@ -20,20 +26,20 @@ log = logging.getLogger(__name__)
 def open_index(store: Store, folder: Path) -> VectorIndex:
     """Check and load the index that belongs to the store.
 
-    One of another space (Attune was updated) is not used; till it is made anew every question is
-    answered from the store's points, all compared.
+    One of another space or form (Attune was updated) is not used; till it is made anew every
+    question is answered from the store's points, all compared.
 
     Raises:
         CatalogError: it is missing, damaged or another catalogue's.
     """
     try:
         return _load(store, folder)
-    except OtherSpaceError as error:
+    except OutdatedIndexError as error:
         log.warning("%s; until then every track is compared, which takes longer", error)
         ids, vectors = _embedded(store)
-        dimension = SPACES[DEFAULT_SPACE].dimension
-        stand_in = replace(error.manifest, space=DEFAULT_SPACE, dimension=dimension, count=len(ids))
-        return VectorIndex(None, ids, lambda: vectors, stand_in)
+        return index_without_graph(
+            ids, vectors, space=DEFAULT_SPACE, catalogue_id=store.catalogue_id
+        )
 
 
 def renew_index(store: Store, folder: Path) -> int:
@@ -48,7 +54,7 @@ def renew_index(store: Store, folder: Path) -> int:
         if present.points_sha256 == points_digest(ids, vectors, DEFAULT_SPACE):
             return present.count
     except CatalogError:
-        pass  # Missing, damaged or of another space: exactly what is being mended here.
+        pass  # Missing, damaged or outdated: exactly what is being mended here.
     return write_index(
         folder, ids, vectors, space=DEFAULT_SPACE, catalogue_id=store.catalogue_id
     ).count

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from catalog import held_store
 from catalog.analysis import Failure, FileStamp, unpack_point
 from catalog.emotions import point_from_va
 from catalog.index import write_index
-from catalog.index_file import MANIFEST_FILE, read_manifest
+from catalog.index_file import MANIFEST_FILE, read_manifest, write_manifest
 from catalog.indexing import renew_index
 from catalog.library import CatalogError, Library
 from catalog.space import DEFAULT_SPACE, distance, embed_all
@@ -240,13 +242,24 @@ def test_a_held_catalogue_opens_where_nobody_can_write(folder: Path) -> None:
         folder.chmod(0o700)
 
 
-def test_an_index_of_the_space_before_is_not_used_and_made_anew(
-    folder: Path, caplog: pytest.LogCaptureFixture
+def of_another_space(folder: Path, store: StoreWriter) -> None:
+    ids, points = store.points()
+    old = embed_all([unpack_point(row.tobytes()) for row in points], "attune24")
+    write_index(folder, ids, old, space="attune24", catalogue_id=store.catalogue_id)
+
+
+def of_another_form(folder: Path, _store: StoreWriter) -> None:
+    write_manifest(folder, replace(read_manifest(folder), schema_version=1))
+
+
+@pytest.mark.parametrize("outdate", [of_another_space, of_another_form])
+def test_an_index_of_an_attune_before_is_not_used_and_made_anew(
+    folder: Path,
+    caplog: pytest.LogCaptureFixture,
+    outdate: Callable[[Path, StoreWriter], None],
 ) -> None:
     with StoreWriter(folder) as store:
-        ids, points = store.points()
-        old = embed_all([unpack_point(row.tobytes()) for row in points], "attune24")
-        write_index(folder, ids, old, space="attune24", catalogue_id=store.catalogue_id)
+        outdate(folder, store)
         with Library.open(folder) as library:
             assert "attune catalog build" in caplog.text
             assert library.count == COUNT
