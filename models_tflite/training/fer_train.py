@@ -29,7 +29,8 @@ from models_tflite.training.fer_data import (
     deduplicated,
     load_split,
 )
-from models_tflite.training.fer_net import FerNet, NetSpec, Residual, scaled
+from models_tflite.training.fer_grow import grown
+from models_tflite.training.fer_net import FerNet, NetSpec, scaled
 from models_tflite.training.fer_plot import plot_curves
 from models_tflite.training.fer_targets import mixed_targets, vote_shares
 
@@ -125,22 +126,14 @@ class Trainer:
         )  # fmt: skip
         self.history: list[dict[str, float]] = []
 
-    def start_from(self, net: nn.Module) -> None:
-        """Begin with another run's weights in place of random ones; raises DataError.
-
-        Residual blocks that the other network lacks stay as they are made: they change nothing
-        at first, so a deeper network begins with the same answers (Chen et al. 2016, Net2Net).
-        """
-        deeper = {f"{name}.{key}" for name, part in self.net.named_modules()
-                  if isinstance(part, Residual) for key in part.state_dict()}  # fmt: skip
-        weights, own = net.state_dict(), self.net.state_dict()
-        unlike = [name for name in own.keys() | weights.keys()
-                  if name not in own or (name not in weights and name not in deeper)
-                  or (name in weights and weights[name].shape != own[name].shape)]  # fmt: skip
-        if unlike:
-            raise DataError(f"--start: another shape of network ({min(unlike)} differs)")
-        for mine in (self.net, self.average):
-            mine.load_state_dict({**mine.state_dict(), **weights})
+    def start_from(self, net: FerNet) -> None:
+        """Begin with another network's weights, grown to this one's shape; raises DataError."""
+        try:
+            weights = grown(net, self.plan.spec).state_dict()
+        except ValueError as error:
+            raise DataError(f"--start: {error}") from error
+        self.net.load_state_dict(weights)
+        self.average.load_state_dict(weights)
 
     def run(self) -> None:
         """Train to the last epoch, going on from `last.pt` where there is one."""
@@ -334,8 +327,7 @@ def base_parser(description: str) -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument(
         "--start", type=Path, nargs="+",
-        help="checkpoint to begin from (same widths, as many blocks or fewer); "
-        "of several the mean of the weights",
+        help="checkpoint to begin from, as wide and deep or less; of several their mean weights",
     )  # fmt: skip
     parser.add_argument("--full-size", action="store_true", help="48x48 from the first epoch")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (default 2)")
