@@ -18,6 +18,7 @@ from typing import Self
 from catalog.emotions import point_from_va
 from catalog.words import read_mood
 from device import readings as r
+from device.camera_switch import CameraSwitch
 from device.channels import BoundedQueue, LatestSlot
 from device.config import Settings
 from device.mood.fusion import MoodTracker, SaidMood
@@ -27,14 +28,8 @@ from device.playback.messages import PlayerEvent, PlayerOrder
 from device.readings import VisitState as V
 from device.recommender.ranking import Recommender
 from device.recommender.shelf import Shelf
-from device.storage.kiosk_store import StoreError, VisitSummary, open_store
-from device.visit import (
-    PRESENCE_HOLD_S,
-    SHORTEST_LOOK_S,
-    SURE_CONFIDENCE,
-    Visit,
-    new_visit,
-)
+from device.storage.kiosk_store import StoreError, open_store
+from device.visit import PRESENCE_HOLD_S, SHORTEST_LOOK_S, SURE_CONFIDENCE, new_visit
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +37,13 @@ TICK_S = 0.05
 """How long a reading may wait to be decided on."""
 COMMANDS_PER_TICK = 20
 """A flood of commands may not starve the senses."""
+FINGER_HOLD_S = 2.0
+"""The pulse worker says five times a second whether a finger is there: after this long nobody
+knows, and what nobody knows is no yes."""
+ANSWER_S = 20.0
+MOST_QUOTED = 40
+"""How long the answer to words that said nothing stays on the screen, and how many letters of
+them it repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,10 @@ class Conductor:
         self._clock = clock
         self._wall_clock = wall_clock
         self._tracker = MoodTracker(settings.mood)
-        self._visit = new_visit(settings, clock())
-        self._camera_allowed_by_owner = True
+        self._strategy = settings.strategy.default
+        """With which a visit begins: the settings' or what the house asked for since."""
+        self._visit = new_visit(settings, clock(), self._strategy)
+        self._switch = CameraSwitch(settings.kiosk.state_dir)
         self._mood: r.Mood | None = None
         self._finger_left = True
         """False while the finger of the last visit still rests on the sensor."""
@@ -105,6 +109,7 @@ class Conductor:
             )  # fmt: skip
             self._desk = MusicDesk(self._settings, recommender, self._store, self._wires.orders)
             self._opened = opened.pop_all()
+        self._drop_visit()
         return self
 
     def __exit__(
@@ -137,8 +142,7 @@ class Conductor:
             self._desk.hear_player(self._visit, self._mood, self._wires.player_events)
             self._lead(now)
         except StoreError as error:
-            self._visit.message = str(error)
-            log.error("%s", error)
+            self._tell_fault(error)
         self._set_camera()
         self._publish(now)
 
@@ -167,7 +171,7 @@ class Conductor:
             self._finger_left = True
 
     def _begin(self, now: float) -> None:
-        self._visit = new_visit(self._settings, now, self._visit.strategy)
+        self._visit = new_visit(self._settings, now, self._strategy)
         self._visit.began_at = self._visit.last_interaction_at = now
         self._visit.began_wall = self._wall_clock()
         self._enter(V.GREETING, now)
@@ -179,14 +183,14 @@ class Conductor:
         elif visit.finger_since is None:
             visit.finger_since = now
         elif now - visit.finger_since >= limits.finger_consent_s:
-            self._consent(camera=True, now=now)
+            # It says yes to what the notice offers, which is no camera where the owner barred it.
+            self._consent(camera=self._switch.allows, now=now)
             return
         if visit.in_state_s(now) >= limits.consent_timeout_s:
             log.info("no answer to the question of consent")
             self._rest(now)
 
     def _consent(self, camera: bool, now: float) -> None:
-        self._wires.forget()
         self._tracker.forget()
         self._agree(camera, now)
         self._visit.last_interaction_at = now
@@ -194,6 +198,7 @@ class Conductor:
 
     def _agree(self, camera: bool, now: float) -> None:
         if self._visit.consented_at is None:
+            self._wires.forget()
             self._visit.consented_at = now
         self._visit.camera = camera
 
@@ -203,8 +208,7 @@ class Conductor:
             visit.last_present_at = now
         self._mood = self._tracker.update(self._faces(), self._pulse(), visit.said, now)
         visit.note_chart(now, self._mood, self._pulse())
-        can_see = self._wires.camera_allowed.is_set() or finger
-        over = visit.is_over(now, can_see, self._settings)
+        over = visit.is_over(now, finger or self._camera_sees(now), self._settings)
         if over:
             self._end(now, over)
         elif visit.state is V.SENSING:
@@ -216,7 +220,8 @@ class Conductor:
         sure = mood.confidence >= SURE_CONFIDENCE and looked_s >= SHORTEST_LOOK_S
         if not (sure or looked_s >= self._settings.visit.sensing_s):
             return
-        visit.asks_for_mood = mood.confidence < self._settings.mood.min_confidence
+        unsure = mood.confidence < self._settings.mood.min_confidence
+        visit.asks_for_mood = unsure or visit.lacks_word
         if not visit.asks_for_mood:
             self._start_music(now, mood)
 
@@ -232,21 +237,27 @@ class Conductor:
         visit = self._visit
         self._finger_left = False
         self._desk.stop()
-        was_visit = visit.state in (V.SENSING, V.PLAYING)
-        if was_visit and self._settings.history.keep:
-            self._store.add_visit(_summary(visit, self._wall_clock()))
         self._forget_person()
-        chart, strategy = visit.chart, visit.strategy
-        self._rest(now, aloud=not was_visit)
-        if was_visit:
-            self._visit.chart = chart
-            self._visit.strategy = strategy
-            self._enter(V.FAREWELL, now)
+        if visit.state not in (V.SENSING, V.PLAYING):
+            self._rest(now)
+            return
+        self._visit = new_visit(self._settings, now, self._strategy)
+        self._visit.chart = visit.chart
+        self._enter(V.FAREWELL, now)
+        # Last, because a full disk may not keep a visit from ending.
+        if self._settings.history.keep:
+            self._store.add_visit(visit.summary(self._wall_clock()))
 
-    def _rest(self, now: float, aloud: bool = True) -> None:
-        self._visit = new_visit(self._settings, now)
-        if aloud:
-            log.info("visit state: idle")
+    def _rest(self, now: float) -> None:
+        self._visit = new_visit(self._settings, now, self._strategy)
+        log.info("visit state: idle")
+
+    def _drop_visit(self) -> None:
+        """After a fault of the conductor: the visit it led is over, its music has stopped."""
+        if self._visit.state is not V.IDLE:
+            self._finger_left = False
+            self._forget_person()
+            self._rest(self._clock())
 
     def _forget_person(self) -> None:
         self._wires.forget()
@@ -263,14 +274,19 @@ class Conductor:
 
     def _finger_on(self, now: float) -> bool:
         pulse = self._wires.pulse.latest()
-        fresh_s = self._settings.mood.pulse_max_age_s
-        return pulse is not None and pulse.finger_on and now - pulse.measured_at <= fresh_s
+        return pulse is not None and pulse.finger_on and now - pulse.measured_at <= FINGER_HOLD_S
 
     def _sees_somebody(self, now: float) -> bool:
         faces = self._faces()
         return (
             faces is not None and bool(faces.faces) and now - faces.captured_at <= PRESENCE_HOLD_S
         )
+
+    def _camera_sees(self, now: float) -> bool:
+        """Whether the camera can tell if somebody is there: not in the dark, nor unplugged."""
+        faces, camera = self._faces(), self._wires.camera.latest()
+        is_blind = camera is not None and camera.message != ""
+        return faces is not None and now - faces.captured_at <= PRESENCE_HOLD_S and not is_blind
 
     def _faces(self) -> r.FacesInView | None:
         return self._wires.faces.latest() if self._wires.camera_allowed.is_set() else None
@@ -286,7 +302,7 @@ class Conductor:
             self._visit.state in (V.SENSING, V.PLAYING)
             and self._visit.consented_at is not None
             and self._visit.camera
-            and self._camera_allowed_by_owner
+            and self._switch.allows
         )
         if wanted:
             self._wires.camera_allowed.set()
@@ -318,14 +334,19 @@ class Conductor:
                     point = point_from_va(command.valence, command.arousal)
                     self._take_said(SaidMood(point, now, "touch"), now)
                 case r.SetStrategy():
+                    if command.source != "screen":
+                        self._strategy = command.strategy
                     self._desk.set_strategy(visit, command.strategy, self._mood)
                 case r.SetCameraAllowed():
-                    self._camera_allowed_by_owner = command.allowed
+                    self._switch.turn(command.allowed)
                 case _:
                     self._desk.obey(command, visit, self._mood)
         except StoreError as error:
-            visit.message = str(error)
-            log.error("%s", error)
+            self._tell_fault(error)
+
+    def _tell_fault(self, error: StoreError) -> None:
+        self._visit.tell(str(error))
+        log.error("%s", error)
 
     def _take_consent(self, command: r.Consent, now: float) -> None:
         if command.source == "mqtt":
@@ -340,7 +361,9 @@ class Conductor:
         words = read_mood(text)
         if words.point is None:
             phrases = PHRASES[self._settings.kiosk.language]
-            self._visit.message = phrases.not_understood.format(text=text[:40])
+            heard = text if len(text) <= MOST_QUOTED else f"{text[: MOST_QUOTED - 1]}…"
+            answer = phrases.not_understood.format(text=heard)
+            self._visit.tell(answer, until=now + ANSWER_S)
             return
         self._take_said(SaidMood(words.point, now, "words"), now)
 
@@ -350,7 +373,7 @@ class Conductor:
             self._begin(now)
         self._visit.said = said
         self._visit.last_interaction_at = now
-        self._visit.message = ""
+        self._visit.tell("")
         self._desk.restart_path(self._visit)
         self._mood = self._tracker.update(self._faces(), self._pulse(), said, now)
         self._start_music(now, self._mood)
@@ -370,7 +393,7 @@ class Conductor:
                 visit=visit.state,
                 visit_since=visit.since,
                 strategy=visit.strategy,
-                camera_allowed=self._camera_allowed_by_owner,
+                camera_allowed=self._switch.allows,
                 camera=wires.camera.latest() or r.CameraStatus(False, ""),
                 sensor=wires.sensor.latest() or r.SensorStatus(False, "", ""),
                 player=wires.player.latest() or r.PlayerState("idle"),
@@ -383,24 +406,9 @@ class Conductor:
                 choice=visit.choice,
                 liked=visit.liked,
                 asks_for_mood=visit.asks_for_mood,
-                message=visit.message,
+                message=visit.message if now < visit.message_until else "",
                 chart=tuple(visit.chart) if visit.state is V.FAREWELL else (),
                 health=wires.health(),
                 catalogue_tracks=self._desk.track_count,
             )
         )
-
-
-def _summary(visit: Visit, wall_now: float) -> VisitSummary:
-    valences = [point.valence for point in visit.chart if point.valence is not None]
-    stresses = [point.stress for point in visit.chart if point.stress is not None]
-    return VisitSummary(
-        started_at=visit.began_wall,
-        ended_at=wall_now,
-        tracks=visit.tracks_played,
-        strategy=visit.strategy.value,
-        valence_first=valences[0] if valences else None,
-        valence_last=valences[-1] if valences else None,
-        stress_first=stresses[0] if stresses else None,
-        stress_last=stresses[-1] if stresses else None,
-    )

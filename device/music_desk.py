@@ -55,9 +55,9 @@ class MusicDesk:
         """Choose for the mood and start at once; False when there is nothing to play."""
         choice = self._choose(visit, mood)
         if choice is None:
-            visit.message = self._recommender.fault or NO_MUSIC
+            visit.tell(self._recommender.fault or NO_MUSIC)
             return False
-        visit.queued = choice
+        visit.starting, visit.queued = choice, None
         self._orders.put(PlayNow(choice.track))
         return True
 
@@ -69,8 +69,7 @@ class MusicDesk:
         """Change how the music answers; the track that plays ends in peace."""
         visit.strategy = strategy
         self.restart_path(visit)
-        if strategy is r.Strategy.MANUAL and visit.said is None:
-            visit.asks_for_mood = True
+        visit.asks_for_mood = visit.lacks_word
         if visit.state is r.VisitState.PLAYING and mood is not None:
             self._queue_next(visit, mood)
 
@@ -92,11 +91,9 @@ class MusicDesk:
             case r.Like():
                 self._give_feedback(visit, "like")
             case r.Dislike():
-                self._give_feedback(visit, "dislike")
-                self._skip(visit, mood)
+                self._go_on(visit, mood, "dislike")
             case r.Skip():
-                self._give_feedback(visit, "skip")
-                self._skip(visit, mood)
+                self._go_on(visit, mood, "skip")
             case _:
                 log.debug("nothing to do for %s now", type(command).__name__)
 
@@ -111,7 +108,10 @@ class MusicDesk:
                 case TrackEnded(why="failed"):
                     log.warning("track left out: %s", event.message)
                     self._recommender.note_unplayable(event.track_id)
-                    visit.message = event.message
+                    if visit.state is r.VisitState.PLAYING:
+                        visit.tell(event.message)
+                    if is_track(visit.starting, event.track_id):
+                        visit.starting = None
                 case WantsNext():
                     if visit.state is r.VisitState.PLAYING and mood is not None:
                         self._queue_next(visit, mood)
@@ -119,36 +119,53 @@ class MusicDesk:
                     pass
 
     def _note_started(self, visit: Visit, mood: r.Mood | None, track_id: int) -> None:
-        queued = visit.queued
-        if queued is None or queued.track.track_id != track_id:
+        if is_track(visit.starting, track_id):
+            started = visit.starting  # What follows it may have been ordered already.
+        elif is_track(visit.queued, track_id):
+            started, visit.queued = visit.queued, None
+        else:
             return  # A track of a visit that has just ended.
-        visit.choice, visit.queued, visit.liked = queued, None, None
+        assert started is not None
+        visit.choice, visit.starting, visit.liked = started, None, None
+        visit.tell("")
         visit.tracks_played += 1
         log.info("playing track %d", track_id)
         if mood is not None:
             visit.path.advance(mood)
-        self._recommender.note_started(queued)
+        self._recommender.note_started(started)
 
     def _queue_next(self, visit: Visit, mood: r.Mood) -> None:
         choice = self._choose(visit, mood)
         if choice is None:
-            visit.message = self._recommender.fault or NO_MUSIC
+            visit.tell(self._recommender.fault or NO_MUSIC)
             return
         visit.queued = choice
         self._orders.put(QueueNext(choice.track))
 
     def _choose(self, visit: Visit, mood: r.Mood) -> r.TrackChoice | None:
         target = visit.path.target(mood, visit.said)
-        current = [visit.choice.track.track_id] if visit.choice else []
-        return self._recommender.choose(target, mood, visit.strategy, exclude=current)
+        current = [c.track.track_id for c in (visit.choice, visit.starting) if c is not None]
+        # Who chose to name the mood and has not named it yet has asked for nothing.
+        strategy = r.Strategy.MATCH if visit.lacks_word else visit.strategy
+        return self._recommender.choose(target, mood, strategy, exclude=current)
+
+    def _go_on(self, visit: Visit, mood: r.Mood | None, kind: FeedbackKind) -> None:
+        """Play another track; what is left was judged once, however often the finger taps."""
+        is_left_already = visit.starting is not None
+        if visit.state is r.VisitState.PLAYING and mood is not None:
+            self.play_now(visit, mood)
+        # Last, because a full disk may keep it from being remembered.
+        if not is_left_already:
+            self._give_feedback(visit, kind)
 
     def _give_feedback(self, visit: Visit, kind: FeedbackKind) -> None:
-        if visit.choice is None:
+        if visit.choice is None or (kind == "like" and visit.liked):
             return
         self._store.add_feedback(visit.choice.track.path, kind)
         if kind != "skip":
             visit.liked = kind == "like"
 
-    def _skip(self, visit: Visit, mood: r.Mood | None) -> None:
-        if visit.state is r.VisitState.PLAYING and mood is not None:
-            self.play_now(visit, mood)
+
+def is_track(choice: r.TrackChoice | None, track_id: int) -> bool:
+    """Return whether ``choice`` is of that track."""
+    return choice is not None and choice.track.track_id == track_id

@@ -74,18 +74,18 @@ CHINESE = Phrases(
     not_understood="从“{text}”里我听不出情绪。试试平静、快乐、悲伤、紧张这样的词。",
 )  # fmt: skip
 RUSSIAN = Phrases(
-    voices={"face": "твоё лицо", "pulse": "твой пульс", "words": "твои слова",
-            "touch": "твоё касание"},
+    voices={"face": "ваше лицо", "pulse": "ваш пульс", "words": "ваши слова",
+            "touch": "ваше касание"},
     joined=(", ", " и "),
     matched="{who}: {mood}.",
     unsure="Ничего определённого не замечено; принято: {mood}.",
-    wished="По твоему желанию: {mood}.",
+    wished="По вашему желанию: {mood}.",
     stepped="От «{mood}» шаг, чтобы {goal}.",
     goals={Strategy.LIFT: "поднять настроение", Strategy.CALM: "успокоить",
            Strategy.ENERGISE: "взбодрить"},
     music="Эта музыка: {music} (расстояние {distance:.2f}).",
     liked="Здесь она уже нравилась.",
-    not_understood="«{text}» ничего не говорит мне о настроении. Попробуй слова вроде: спокойно,"
+    not_understood="«{text}» ничего не говорит мне о настроении. Попробуйте слова вроде: спокойно,"
     " радостно, грустно, тревожно.",
 )  # fmt: skip
 KOREAN = Phrases(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from device.config import Settings
 from device.mood.fusion import SaidMood
 from device.mood.strategies import MoodPath
 from device.readings import ChartPoint, Mood, PulseReading, Strategy, TrackChoice, VisitState
+from device.storage.kiosk_store import VisitSummary
 
 CHART_INTERVAL_S = 2.0
 CHART_POINTS = 900
@@ -37,7 +39,11 @@ class Visit:
     camera: bool = False
     said: SaidMood | None = None
     choice: TrackChoice | None = None
+    """What plays."""
+    starting: TrackChoice | None = None
+    """What the player was told to play now and has not begun yet."""
     queued: TrackChoice | None = None
+    """What follows."""
     liked: bool | None = None
     tracks_played: int = 0
     last_interaction_at: float = 0.0
@@ -45,13 +51,19 @@ class Visit:
     finger_since: float | None = None
     asks_for_mood: bool = False
     message: str = ""
+    message_until: float = math.inf
     chart: list[ChartPoint] = field(default_factory=list)
 
     def enter(self, state: VisitState, now: float) -> None:
         """Go to ``state``; the message of the last one goes with it."""
         self.state = state
         self.since = now
-        self.message = ""
+        self.tell("")
+
+    def tell(self, message: str, until: float = math.inf) -> None:
+        """Put ``message`` on the screen, at the longest until the state or the music changes."""
+        self.message = message
+        self.message_until = until
 
     def in_state_s(self, now: float) -> float:
         """Return how long the visit has been in its present state, in s."""
@@ -87,10 +99,29 @@ class Visit:
             return "nobody is here any more"
         return ""
 
+    @property
+    def lacks_word(self) -> bool:
+        """Whether the person chose to name the mood and has not named it yet."""
+        return self.strategy is Strategy.MANUAL and self.said is None
 
-def new_visit(settings: Settings, now: float, strategy: Strategy | None = None) -> Visit:
+    def summary(self, wall_now: float) -> VisitSummary:
+        """Return the numbers that a history keeps of the visit."""
+        valences = [point.valence for point in self.chart if point.valence is not None]
+        stresses = [point.stress for point in self.chart if point.stress is not None]
+        return VisitSummary(
+            started_at=self.began_wall,
+            ended_at=wall_now,
+            tracks=self.tracks_played,
+            strategy=self.strategy.value,
+            valence_first=valences[0] if valences else None,
+            valence_last=valences[-1] if valences else None,
+            stress_first=stresses[0] if stresses else None,
+            stress_last=stresses[-1] if stresses else None,
+        )
+
+
+def new_visit(settings: Settings, now: float, strategy: Strategy) -> Visit:
     """Return the idle state between two visits."""
-    strategy = strategy or settings.strategy.default
     return Visit(
         state=VisitState.IDLE,
         since=now,

@@ -1,0 +1,277 @@
+"""The visit when disks are full, fingers are fast, cameras are blind and houses meddle."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from device import readings as r
+from device.playback.messages import PlayNow, QueueNext, TrackEnded, TrackStarted
+from device.readings import Strategy
+from device.readings import VisitState as V
+from tests.fakes.desk import HAPPY, Stage
+from tests.fakes.synthetic_library import make_library
+
+
+@pytest.fixture(scope="module", name="shelf")
+def _shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("library")
+    make_library(folder / "catalogue", 100)
+    return folder
+
+
+@pytest.fixture(name="folder")
+def _folder(shelf: Path, tmp_path: Path) -> Path:
+    (tmp_path / "catalogue").symlink_to(shelf / "catalogue")
+    return tmp_path
+
+
+@pytest.fixture(name="stage")
+def _stage(folder: Path) -> Iterator[Stage]:
+    with Stage(folder) as stage:
+        stage.pass_time(0.25)
+        yield stage
+
+
+def fill_disk(folder: Path, table: str) -> None:
+    """Let SQLite refuse what is written to ``table``, as it does when the disk is full."""
+    base = sqlite3.connect(folder / "state" / "kiosk.sqlite")
+    base.execute(
+        f"CREATE TRIGGER full_{table} BEFORE INSERT ON {table}"
+        " BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
+    )
+    base.close()
+
+
+# --- a disk that is full ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("source", ["screen", "nobody there"])
+def test_a_visit_whose_history_cannot_be_written_ends(folder: Path, source: str) -> None:
+    with Stage(folder, history={"keep": True}) as stage:
+        stage.to_playing()
+        fill_disk(folder, "visits")
+        if source == "screen":
+            stage.do(r.Stop(source="screen"))
+        else:
+            stage.pass_time(31)
+        assert stage.state.visit is V.FAREWELL
+        assert "disk is full" in stage.state.message
+        assert stage.state.mood is None
+        assert not stage.wires.camera_allowed.is_set()
+
+
+@pytest.mark.parametrize("command", [r.Skip(source="screen"), r.Dislike(source="screen")])
+def test_the_music_goes_on_though_nothing_can_be_remembered(
+    stage: Stage, folder: Path, command: r.Command
+) -> None:
+    stage.to_playing()
+    fill_disk(folder, "feedback")
+    state = stage.do(command)
+    assert any(isinstance(order, PlayNow) for order in stage.play_along())
+    assert "disk is full" in state.message
+
+
+# --- fast fingers -----------------------------------------------------------------------
+
+
+def feedback(stage: Stage) -> list[str]:
+    base = sqlite3.connect(stage.settings.kiosk.state_dir / "kiosk.sqlite")
+    kinds = [kind for (kind,) in base.execute("SELECT kind FROM feedback ORDER BY said_at")]
+    base.close()
+    return kinds
+
+
+@pytest.mark.parametrize(
+    ("command", "kinds"),
+    [
+        (r.Skip(source="screen"), ["skip"]),
+        (r.Dislike(source="screen"), ["dislike"]),
+        (r.Like(source="screen"), ["like"]),
+    ],
+)
+def test_a_track_is_judged_once_however_often_the_finger_taps(
+    stage: Stage, command: r.Command, kinds: list[str]
+) -> None:
+    stage.to_playing()
+    for _ in range(3):
+        stage.do(command)
+    assert feedback(stage) == kinds
+
+
+def test_a_second_skip_takes_another_track(stage: Stage) -> None:
+    first = stage.to_playing().choice
+    stage.do(r.Skip(source="screen"))
+    stage.do(r.Skip(source="screen"))
+    orders = [o for o in iter(lambda: stage.orders.get(0), None) if isinstance(o, PlayNow)]
+    assert first is not None
+    assert len({first.track.track_id, *(order.track.track_id for order in orders)}) == 3
+
+
+def test_a_mood_and_a_strategy_at_once_as_a_scene_of_the_house_sends_them(stage: Stage) -> None:
+    stage.do(r.SayMood(source="mqtt", text="I am tense"))
+    stage.do(r.SetStrategy(source="mqtt", strategy=Strategy.LIFT))
+    orders = list(iter(lambda: stage.orders.get(0), None))
+    now = [order.track for order in orders if isinstance(order, PlayNow)]
+    then = [order.track for order in orders if isinstance(order, QueueNext)]
+    assert len(now) == len(then) == 1
+    for track in (now[0], then[0]):
+        stage.report(TrackStarted(track.track_id, stage.now))
+        stage.conductor.turn()
+        assert stage.state.choice is not None
+        assert stage.state.choice.track == track
+    stage.do(r.Like(source="screen"))
+    assert stage.state.liked is True
+
+
+def test_a_track_that_could_not_start_is_judged_by_nobody(stage: Stage) -> None:
+    first = stage.to_playing().choice
+    stage.do(r.Skip(source="screen"))
+    broken = next(o for o in iter(lambda: stage.orders.get(0), None) if isinstance(o, PlayNow))
+    stage.report(TrackEnded(broken.track.track_id, stage.now, "failed", 0.0, "cannot be read"))
+    stage.conductor.turn()
+    assert stage.state.choice == first
+    stage.do(r.Skip(source="screen"))
+    stage.play_along()
+    assert stage.state.choice is not None
+    assert stage.state.choice.track != broken.track
+
+
+# --- what is asked and promised ---------------------------------------------------------
+
+
+def test_who_is_to_name_the_mood_is_asked_for_it(folder: Path) -> None:
+    with Stage(folder, strategy={"default": "manual"}) as stage:
+        stage.to_playing(face=HAPPY)
+        assert stage.state.visit is V.SENSING
+        assert stage.state.asks_for_mood
+        stage.do(r.PickMood(source="screen", valence=-0.4, arousal=-0.5))
+        stage.play_along()
+        assert stage.state.choice is not None
+        assert "You asked for" in stage.state.choice.reason
+
+
+def test_nothing_is_called_asked_for_that_nobody_asked_for(stage: Stage) -> None:
+    stage.to_playing()
+    state = stage.do(r.SetStrategy(source="screen", strategy=Strategy.MANUAL))
+    assert state.asks_for_mood
+    stage.next_track()
+    assert stage.state.choice is not None
+    assert "You asked for" not in stage.state.choice.reason
+    state = stage.do(r.SetStrategy(source="screen", strategy=Strategy.LIFT))
+    assert not state.asks_for_mood
+
+
+def test_words_that_say_nothing_are_answered_for_a_while(stage: Stage) -> None:
+    words = "a sentence without any mood in it at all, and much too long"
+    message = stage.do(r.SayMood(source="mqtt", text=words)).message
+    assert "…" in message
+    assert words not in message
+    assert stage.pass_time(21).message == ""
+
+
+def test_a_finger_says_no_more_than_the_notice_offers(stage: Stage) -> None:
+    stage.do(r.SetCameraAllowed(source="mqtt", allowed=False))
+    stage.pass_time(0.5, finger=True)
+    stage.pass_time(7, finger=True)
+    assert stage.state.visit is V.SENSING
+    stage.do(r.SetCameraAllowed(source="mqtt", allowed=True))
+    assert not stage.wires.camera_allowed.is_set(), "nobody was asked for the camera"
+
+
+def test_a_finger_of_which_nothing_is_heard_any_more_is_no_yes(stage: Stage) -> None:
+    stage.pass_time(0.5, finger=True)
+    stage.pass_time(2.5, finger=False)
+    assert stage.pass_time(0.5, finger=True).visit is V.CONSENT
+    for _ in range(20):  # The pulse worker has died with the finger on the sensor.
+        stage.now += 0.25
+        stage.conductor.turn()
+    assert stage.state.visit is V.CONSENT
+
+
+def test_a_pulse_from_before_a_late_yes_has_no_voice(stage: Stage) -> None:
+    stage.do(r.SayMood(source="screen", text="I am happy"))
+    stage.pass_time(2, finger=True, stress=0.9)
+    before = stage.forgotten
+    stage.do(r.Consent(source="screen", camera=False))
+    assert stage.forgotten == before + 1
+    stage.do(r.Consent(source="screen", camera=True))
+    assert stage.forgotten == before + 1, "the camera alone is no new beginning"
+
+
+# --- who is there -----------------------------------------------------------------------
+
+
+def without_pictures(stage: Stage, seconds: int) -> V:
+    for _ in range(seconds):
+        stage.now += 1
+        stage.conductor.turn()
+    return stage.state.visit
+
+
+def test_a_camera_that_is_lost_does_not_send_anybody_away(stage: Stage) -> None:
+    stage.to_playing()
+    stage.wires.camera.put(r.CameraStatus(False, "0", "camera 0: unplugged"))
+    assert without_pictures(stage, 120) is V.PLAYING
+    assert without_pictures(stage, 900) is V.IDLE
+
+
+def test_a_camera_in_the_dark_does_not_send_anybody_away(stage: Stage) -> None:
+    stage.to_playing()
+    stage.wires.camera.put(r.CameraStatus(True, "0", "camera 0: its pictures are black"))
+    assert stage.pass_time(120).visit is V.PLAYING
+    stage.wires.camera.put(r.CameraStatus(True, "0"))
+    assert stage.pass_time(1).visit is V.FAREWELL
+
+
+def test_a_conductor_that_died_begins_with_nobody(stage: Stage) -> None:
+    stage.to_playing()
+    stage.pass_time(1, finger=True)
+    stage.conductor.__exit__(RuntimeError, RuntimeError("a fault"), None)
+    with stage.conductor:
+        stage.conductor.turn()
+        assert stage.state.visit is V.IDLE
+        assert (stage.state.mood, stage.state.pulse, stage.state.choice) == (None, None, None)
+        assert stage.pass_time(1, finger=True).visit is V.IDLE, "the finger never left"
+    stage.conductor.__enter__()
+
+
+# --- what the house sets ----------------------------------------------------------------
+
+
+def test_what_a_visitor_chose_goes_with_the_visitor(stage: Stage) -> None:
+    stage.to_playing()
+    stage.do(r.SetStrategy(source="screen", strategy=Strategy.ENERGISE))
+    stage.do(r.Stop(source="screen"))
+    assert stage.do(r.Start(source="screen")).strategy is Strategy.MATCH
+
+
+def test_what_the_house_chose_stays_for_those_who_come(stage: Stage) -> None:
+    stage.do(r.SetStrategy(source="mqtt", strategy=Strategy.CALM))
+    for _ in range(2):
+        assert stage.to_playing().strategy is Strategy.CALM
+        stage.do(r.Stop(source="screen"))
+        assert stage.pass_time(9).strategy is Strategy.CALM
+
+
+def test_a_camera_that_was_switched_off_stays_off_over_a_restart(folder: Path) -> None:
+    with Stage(folder) as stage:
+        stage.do(r.SetCameraAllowed(source="mqtt", allowed=False))
+    for allowed in (False, True):
+        with Stage(folder) as stage:
+            stage.pass_time(0.25)
+            assert stage.state.camera_allowed is allowed
+            stage.do(r.SetCameraAllowed(source="mqtt", allowed=True))
+
+
+def test_a_switch_that_cannot_be_kept_is_said_and_holds(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / "state").write_text("a file where a folder should be")
+    with Stage(folder) as stage:
+        state = stage.do(r.SetCameraAllowed(source="mqtt", allowed=False))
+        assert not state.camera_allowed
+    assert "camera-off: the camera's switch holds only until a restart" in caplog.text
