@@ -50,14 +50,22 @@ def find_beats(wave: Waveform) -> Beats:
     period_s = rhythm(coarse, rate_hz, usual_step_s(systoles, rate_hz)).period_s
     if period_s is None:
         return no_beats()
-    peaks = highest_within(systoles, coarse, SAME_BEAT * period_s * rate_hz)
+    peaks = highest_within(systoles, coarse, same_beat_s(period_s) * rate_hz)
     peaks = inside(peaks, len(coarse), rate_hz)
     fit = fit_beats(wave.fine, wave.rate_hz, peaks * STEP, period_s) if len(peaks) >= 3 else None
     return beats_of(fit, 0.0, wave.rate_hz)
 
 
-SAME_BEAT = 0.5
-"""Of a period: of two systoles nearer to each other the higher one is a beat."""
+SAME_BEAT, SAME_BEAT_S = 0.5, 0.45
+"""Of a period, and at most: of two systoles nearer to each other the higher one is a beat. The
+second wave of a beat follows the first within 0.4 s, however slow the heart (Millasseau et al.
+2002, Clin Sci 103:371-377). Where every second beat comes early, the wave repeats as pairs: what
+lies half of that period apart are two beats, and left out they would be half of the rate."""
+
+
+def same_beat_s(period_s: float) -> float:
+    """Return how near to each other two systoles of a pulse are parts of one beat."""
+    return min(SAME_BEAT * period_s, SAME_BEAT_S)
 
 
 def usual_step_s(systoles: NDArray[np.int64], rate_hz: float) -> float | None:

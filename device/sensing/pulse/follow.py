@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.sensing.pulse.beats import (
-    SAME_BEAT,
     Beats,
     beats_of,
     edge,
     inside,
     no_beats,
+    same_beat_s,
     usual_step_s,
 )
 from device.sensing.pulse.fit import SHAPE_S, Fit, MeanBeat, fit_beats, frame_of
@@ -111,11 +111,11 @@ class BeatFollower:
         usual_s = usual_step_s(systoles, self._coarse_hz)
         period_s = rhythm_of(sums, self._coarse_hz, usual_s).period_s
         self._period_s = period_s or self._period_s
-        peaks = highest_within(systoles, coarse, SAME_BEAT * self._period_s * self._coarse_hz)
+        peaks = highest_within(systoles, coarse, same_beat_s(self._period_s) * self._coarse_hz)
         peaks = inside(peaks, len(coarse), self._coarse_hz)
         kept = self._kept(window_starts_s + edge(self._coarse_hz) / self._coarse_hz, settled_s)
         if kept is not None and len(kept.at):
-            from_s = kept.starts_s[-1] + kept.at[-1] / self._fine_hz + SAME_BEAT * self._period_s
+            from_s = kept.starts_s[-1] + kept.at[-1] / self._fine_hz + same_beat_s(self._period_s)
             from_s = max(from_s, settled_s - PERIOD_S[1])
             peaks = peaks[starts_s + peaks / self._coarse_hz >= from_s]
         new = self._cut(wave.fine, peaks * STEP, starts_s)

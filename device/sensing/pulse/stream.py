@@ -159,6 +159,7 @@ class PulseStream:
             if recent_bpm is not None:
                 stress = self._gauge.read(recent_bpm, found.quality)
         used = int(np.count_nonzero(found.intervals.valid))
+        reason = found.reason or ("" if recent_bpm is not None else STILL)
         return PulseReading(
             measured_at=0.0,
             finger_on=True,
@@ -166,7 +167,8 @@ class PulseStream:
             window_s=self._window_s,
             beats_used=used,
             beats_rejected=len(found.intervals.valid) - used,
-            reason=found.reason or ("" if recent_bpm is not None else STILL),
+            # The finger is there: beats that are not found are no reason to ask for it.
+            reason=STILL if reason == FINGER else reason,
             heart_rate_bpm=recent_bpm,
             rr_mean_ms=hrv.rr_mean_ms,
             sdnn_ms=hrv.sdnn_ms,

@@ -72,6 +72,24 @@ def test_beats_that_wax_and_wane_with_the_breath_are_all_counted(
     assert found.hrv.heart_rate_bpm == pytest.approx(120, abs=0.5)
 
 
+def pairs_of_beats(strength: float) -> np.ndarray:
+    """Return a minute at 100 Hz and 75 beats of which every second one is early and weaker."""
+    at_s = 0.4 + np.cumsum(np.tile([0.55, 1.05], 36))
+    time_s = np.arange(0, 60, 0.01)
+    since_s = time_s[:, None] - at_s
+    beats = np.exp(-0.5 * (since_s / 0.065) ** 2)
+    beats += 0.42 * np.exp(-0.5 * ((since_s - 0.24) / 0.085) ** 2)
+    return np.asarray(beats @ np.tile([strength, 1.0], 36))
+
+
+@pytest.mark.parametrize("strength", [0.5, 0.75, 1.0])
+def test_every_second_beat_early_is_never_half_the_rate(strength: float) -> None:
+    """Such a wave repeats itself only every two beats: no rate is told rather than 37."""
+    found = analyse(pairs_of_beats(strength), 100)
+    assert not found.accepted
+    assert found.hrv.heart_rate_bpm is None
+
+
 def test_noise_makes_variability_larger_in_no_direction() -> None:
     """The error of measurement is taken out: a noisy minute reads like a clean one."""
     differences = []

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device.config import PulseSettings
-from device.readings import PpgBlock, PulseReading, frozen
+from device.readings import PpgBlock, PulseAdvice, PulseReading, frozen
 from device.sensing.pulse import PulseStream, analyse
 from tests.fakes.pulse_waves import Pulse, blocks, pulse
 
@@ -106,6 +106,15 @@ class TestFinger:
         assert gone.reason == "put a finger on the sensor"
         assert gone.heart_rate_bpm is None
         assert len(gone.wave) == 0
+
+    def test_a_finger_that_is_there_is_not_asked_for(self) -> None:
+        """The sensor feels it, but its wave has no rhythm: a hand that moves, a heart that does."""
+        wild = np.random.default_rng(3).uniform(0, 1023, 3000)
+        readings = follow(PulseStream(PulseSettings()), list(blocks(wild)))
+        assert all(reading.finger_on for reading in readings)
+        assert {reading.reason for reading in readings[100:]} <= {
+            PulseAdvice.STILL, PulseAdvice.WARM,
+        }  # fmt: skip
 
     def test_silence_means_gone_after_two_seconds(self) -> None:
         sent = list(blocks(pulse(20).samples))
