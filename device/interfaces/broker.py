@@ -30,6 +30,19 @@ MAX_UNACKNOWLEDGED = 256
 """Messages under way; a broker that accepts but never answers cannot fill the memory."""
 
 UNSUPPORTED_PROTOCOL = "Unsupported protocol version"
+_LOG_IN = ("Bad user name or password", "Not authorized", "Bad authentication method")
+_WANTS_MORE = (
+    "The kiosk needs retained messages and QoS 1: allow them in the broker (retain_available and"
+    " max_qos in mosquitto)"
+)
+_ADVICE = {
+    UNSUPPORTED_PROTOCOL: "It speaks neither MQTT 5.0 nor 3.1.1",
+    "Retain not supported": _WANTS_MORE,
+    "QoS not supported": _WANTS_MORE,
+    "Client identifier not valid": "Give the kiosk another id in [kiosk]",
+}
+PACKET_OVERHEAD_BYTES = 16
+"""At most, of a PUBLISH without properties around topic and payload (MQTT 5.0, 3.3)."""
 
 # OpenSSL, x509_vfy.h: X509_V_ERR_...
 _NOT_YET_VALID, _EXPIRED = 9, 10
@@ -127,8 +140,8 @@ def fault(settings: MqttSettings, error: Exception) -> str:
 def refusal(settings: MqttSettings, reason: ReasonCode) -> str:
     """Return why the broker does not let the kiosk in, in one line."""
     who = f"{settings.host}:{settings.port} refuses the connection: {reason}."
-    if str(reason) == UNSUPPORTED_PROTOCOL:
-        return f"{who} It speaks neither MQTT 5.0 nor 3.1.1"
+    if str(reason) not in _LOG_IN:
+        return f"{who} {_ADVICE.get(str(reason), 'Its log says more')}"
     if not settings.username:
         return f"{who} It wants a user: set username and password_file in [mqtt]"
     if settings.password_file is None:

@@ -71,7 +71,8 @@ def seen_by(settings: MqttSettings, state: r.KioskState) -> r.KioskState:
 def without_person(state: r.KioskState) -> r.KioskState:
     """Return ``state`` as it is when nobody is there and nothing plays."""
     return replace(
-        state, pulse=None, mood=None, choice=None, presence=False, finger_on=False,
+        state, visit=r.VisitState.IDLE, camera=replace(state.camera, is_open=False),
+        pulse=None, mood=None, choice=None, presence=False, finger_on=False,
         player=replace(state.player, status="idle", track=None),
     )  # fmt: skip
 

@@ -27,6 +27,9 @@ from device.readings import Clock, Command, KioskState
 log = logging.getLogger(__name__)
 
 RECONNECT_MIN_S, RECONNECT_MAX_S = 1.0, 60.0
+STEADY_S = 30.0
+"""A connection that breaks sooner is one more failure: else a broker that throws the kiosk out
+each time it comes would be asked every second for ever."""
 
 
 class MqttWorker:
@@ -58,10 +61,12 @@ class MqttWorker:
             beat()
             session = self._open(stop, beat)
             if session is not None:
-                wait_s = RECONNECT_MIN_S
+                began_at = self._clock()
                 self._serve(session, stop, beat)
                 if session.taken_over:
                     wait_s = RECONNECT_MAX_S  # Else the two would push each other out for ever.
+                elif self._clock() - began_at >= STEADY_S:
+                    wait_s = RECONNECT_MIN_S
             if stop.is_set():
                 return
             # Half to one and a half: the kiosks of one house do not all come back at once.
@@ -135,8 +140,15 @@ class MqttWorker:
                 f"another kiosk came to {self._address()} with the same id"
                 f" {self._settings.kiosk.id!r}: give each its own id in [kiosk]"
             )
-        else:
-            self._set_note(f"the broker {self._address()} went away ({session.lost}); trying again")
+            return
+        hint = (
+            " while it was sent the discovery message: does it limit the size of messages"
+            " (message_size_limit in mosquitto)?"
+        )
+        self._set_note(
+            f"the broker {self._address()} went away ({session.lost})"
+            f"{hint if session.introduces else ';'} trying again"
+        )
 
     def _set_note(self, note: str) -> None:
         if note and note != self.note:

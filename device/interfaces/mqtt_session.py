@@ -38,6 +38,8 @@ the discovery message, and then now and then for those who came late."""
 GOODBYE_S = 1.0
 SEND_RETAINED, NO_OLD_COMMANDS = 0, 2
 """Retain Handling (MQTT 5.0, 3.8.3.1): are retained messages sent at subscription?"""
+NO_LIMIT = 268_435_455
+"""The largest packet there is (MQTT 5.0, 1.5.5)."""
 CLAIM_WAIT_S = 0.5
 """A retained message follows the answer to its subscription at once; this is for slow networks."""
 
@@ -61,9 +63,17 @@ class Session:
         self._table = entities(settings.mqtt)
         if self._topics.media_player:
             self._table += PLAYER_TABLE
+        self._unheard = {
+            self._topics.birth: "after a restart of Home Assistant values stay unknown for a while",
+            self._topics.all_commands: "the controls do nothing",
+        }
+        """What it means when the broker does not let the kiosk read a topic."""
         self._by_command = {self._topics.command(e): e for e in self._table if e.command}
         self._sent: dict[str, str] = {}
         self._under_way: dict[int, str] = {}
+        self._asked: dict[int, str] = {}
+        self._most_bytes = NO_LIMIT
+        """Of one packet to this broker, as it says itself (MQTT 5.0)."""
         self._seen: KioskState | None = None
         self._told: KioskState | None = None
         self._told_at = self._controls_told_at = clock()
@@ -78,7 +88,7 @@ class Session:
         self.lost = ""
         self.taken_over = False
         self.complaint = ""
-        """What the broker's access list forbids."""
+        """What the broker forbids: by its access list, or because it is too large."""
         self.client = broker.make_client(settings.mqtt, f"attune-{settings.kiosk.id}", protocol)
         self.client.will_set(self._topics.availability, "offline", qos=1, retain=True)
         self.client.on_connect = self._on_connect
@@ -136,6 +146,11 @@ class Session:
             pass
         self.close()
 
+    @property
+    def introduces(self) -> bool:
+        """Whether the broker has not acknowledged the discovery message yet."""
+        return self._topics.discovery in self._under_way.values()
+
     def close(self) -> None:
         """Hang up and let go of the client; to be called however the session ended."""
         self.client.disconnect()
@@ -181,6 +196,13 @@ class Session:
 
     def _publish(self, topic: str, payload: str, retain: bool) -> bool:
         """Publish at QoS 1; False when too much is under way, so that it is tried again."""
+        size = len(topic.encode()) + len(payload.encode()) + broker.PACKET_OVERHEAD_BYTES
+        if size > self._most_bytes:  # The broker would hang up on it.
+            self.complaint = (
+                f"the broker takes at most {self._most_bytes} bytes and {topic} would be {size}:"
+                " raise its limit (max_packet_size in mosquitto)"
+            )
+            return True
         message = self.client.publish(topic, payload, qos=1, retain=retain)
         if message.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             return False
@@ -190,9 +212,10 @@ class Session:
     # --- called by paho from within turn() ----------------------------------------------
 
     def _on_connect(
-        self, client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any
+        self, client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, properties: Any
     ) -> None:
         self.answered = True
+        self._most_bytes = getattr(properties, "MaximumPacketSize", NO_LIMIT)
         if reason.is_failure:
             self.refused_for = str(reason)
             self.refusal = broker.refusal(self._settings.mqtt, reason)
@@ -208,18 +231,19 @@ class Session:
     def _subscribe(self, client: paho.Client, topic: str, retain_handling: int) -> None:
         if client.protocol == MQTTProtocolVersion.MQTTv5:
             options = SubscribeOptions(1, retainHandling=retain_handling)
-            client.subscribe(topic, options=options)
+            _, mid = client.subscribe(topic, options=options)
         else:
-            client.subscribe(topic, qos=1)
+            _, mid = client.subscribe(topic, qos=1)
+        if mid is not None:
+            self._asked[mid] = topic
 
     def _on_subscribe(
-        self, _client: Any, _data: Any, _mid: int, reasons: list[ReasonCode], _properties: Any
+        self, _client: Any, _data: Any, mid: int, reasons: list[ReasonCode], _properties: Any
     ) -> None:
-        if any(reason.is_failure for reason in reasons):
-            self.complaint = (
-                f"the broker's access list forbids reading {self._topics.all_commands}"
-                " or Home Assistant's birth: the controls do nothing"
-            )
+        topic = self._asked.pop(mid, "")
+        loss = self._unheard.get(topic)
+        if loss and any(reason.is_failure for reason in reasons):
+            self.complaint = f"the broker's access list forbids reading {topic}: {loss}"
 
     def _on_publish(
         self, _client: Any, _data: Any, mid: int, reason: ReasonCode, _properties: Any

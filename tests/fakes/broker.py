@@ -66,6 +66,11 @@ class Broker:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
+    def reload(self) -> None:
+        """Let it read its access list and users anew, as ``systemctl reload`` does."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
+
     def stop(self) -> None:
         """End mosquitto as a power cut would."""
         if self._process is not None:

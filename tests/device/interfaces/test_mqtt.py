@@ -130,6 +130,9 @@ def test_a_clean_end_says_offline_and_takes_back_what_is_personal(
     assert ear.last(f"{BASE}/track/state") == "nothing"
     assert ear.last(f"{BASE}/track/attributes") == "{}"
     assert ear.last(f"{BASE}/presence/state") == "OFF"
+    # Kept by the broker: a kiosk that is off leads no visit and has no camera open.
+    assert ear.last(f"{BASE}/visit/state") == "idle"
+    assert ear.last(f"{BASE}/camera_in_use/state") == "OFF"
 
 
 def test_a_crash_is_said_by_the_broker(broker: Broker, ear: Listener) -> None:
