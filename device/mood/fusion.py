@@ -145,7 +145,7 @@ def _stress_voice(pulse: PulseReading | None, now: float, settings: MoodSettings
         return None
     tension = 2 * pulse.stress - 1
     point = point_from_va(STRESS_VALENCE * tension, STRESS_AROUSAL * tension)
-    return _Voice("pulse", point, pulse.stress_confidence * pulse.quality, age_s)
+    return _Voice("pulse", point, pulse.stress_confidence, age_s)
 
 
 def _shift(base: EmotionPoint, base_confidence: float, stress: _Voice) -> EmotionPoint:

@@ -9,6 +9,7 @@ from catalog.emotions import point_from_va
 from device.config import MoodSettings
 from device.mood.fusion import MoodTracker, SaidMood, fuse
 from device.readings import Box, FaceReading, FacesInView, PulseReading, frozen
+from device.sensing.stress import StressGauge
 
 SETTINGS = MoodSettings()
 HAPPY, SAD = 3, 4
@@ -66,6 +67,16 @@ def test_stress_moves_arousal_up_and_valence_down_in_proportion_to_its_confidenc
     assert calm.point.valence > unsure.point.valence > sure.point.valence
     at_ease = fuse(view(face(HAPPY)), pulse(0.05, 0.9), None, 0.0, SETTINGS)
     assert at_ease.point.arousal < calm.point.arousal
+
+
+def test_the_quality_of_the_signal_counts_once() -> None:
+    """It is in the confidence of the stress already."""
+    good, poor = StressGauge().read(90, 1.0), StressGauge().read(90, 0.5)
+    for stress, quality in ((good, 1.0), (poor, 0.5)):
+        beats = PulseReading(
+            0.0, True, quality, 60.0, stress=stress.value, stress_confidence=stress.confidence
+        )
+        assert fuse(None, beats, None, 0.0, SETTINGS).confidence == pytest.approx(stress.confidence)
 
 
 def test_the_pulse_alone_gives_a_mood() -> None:
