@@ -64,6 +64,8 @@ class Program:
         self._failures = 0
         self._hurry = False
         self._suspect = 0
+        self._taken_up: tuple[int, float] = (0, 0.0)
+        """The voice that went on in a new audio process, and how much of it was heard before."""
         self._out: list[PlayerEvent] = []
 
     def play_now(self, track: Track) -> wire.PlayOrder:
@@ -119,8 +121,9 @@ class Program:
     def taken_up(self, position_s: float) -> list[wire.PlayOrder]:
         """Return the orders that make a new audio process go on where the old one was."""
         orders = []
-        if self.sounding is not None:
-            orders.append(self._order(self.sounding, True, position_s))
+        if (item := self.sounding) is not None:
+            orders.append(self._order(item, True, position_s))
+            self._taken_up = item.voice, max(0.0, position_s - item.track.lead_silence_s)
         if self.waiting is not None:
             orders.append(self._order(self.waiting, self.sounding is None))
         return orders
@@ -164,6 +167,8 @@ class Program:
         item = self._items.pop(event.voice, None)
         if item is None:
             return
+        if event.voice == self._taken_up[0]:
+            event = replace(event, played_s=event.played_s + self._taken_up[1])
         was_sounding = self.sounding == item
         if was_sounding:
             self.sounding = None

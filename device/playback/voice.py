@@ -46,8 +46,6 @@ class Voice:
         self.order = order
         self.fade = EqualPowerFade()
         self.started = False
-        self.ended_why = ""
-        """Why it fades out, when it does: ``finished``, ``replaced`` or ``stopped``."""
         self.starved = 0
         self._open_source = open_source
         self._gain = np.float32(amplitude(order.gain_db))
@@ -84,7 +82,7 @@ class Voice:
         self._rate_hz = rate_hz
         self.source.close()
         self.source = self._open_source(self.order, rate_hz, self._begin_s)
-        self.fade = EqualPowerFade(1.0)
+        self.fade = EqualPowerFade(1.0 if self.started else 0.0)
 
     def render(self, frames: int) -> NDArray[np.float32]:
         """Return what sounds of the next ``frames``: (n, 2), n <= frames at the end."""

@@ -294,3 +294,20 @@ def test_another_sample_rate_goes_on_from_the_position(tone: Path) -> None:
     assert voice.position_s == pytest.approx(before_s)
     deck.advance(1)
     assert voice.position_s == pytest.approx(before_s + 1, abs=0.15)
+
+
+def test_after_another_sample_rate_what_waits_still_fades_in(tmp_path: Path) -> None:
+    """A card that comes back at another rate must not bring the next track in at full level."""
+    silence = write_sound(tmp_path / "0.wav", np.zeros((6 * RATE_HZ, 2)), RATE_HZ)
+    loud = write_sound(tmp_path / "1.wav", sine(6, TONE_HZ, LEVEL, RATE_HZ), RATE_HZ)
+    deck = OfflineDeck(crossfade_s=2)
+    deck.play(order(silence))
+    deck.play(order(loud))
+    deck.advance(1)
+    deck.change_rate(48_000)
+    deck.blocks.clear()
+    deck.advance(7)
+    heard = np.abs(deck.sound[:, 0])
+    begins = int(np.flatnonzero(heard > 0.01)[0])
+    assert heard[begins : begins + 4_800].max() < LEVEL / 4
+    assert heard[begins + 96_000 :].max() == pytest.approx(LEVEL, rel=0.05)

@@ -112,6 +112,18 @@ def test_a_lost_process_goes_on_where_it_was(program: Program) -> None:
     assert program.hear(wire.Started(first.voice)) == []
 
 
+def test_what_was_heard_before_the_process_was_lost_counts(program: Program) -> None:
+    """The new process knows only what it played itself; the track was no shorter for that."""
+    order = program.play_now(track(1))  # 195.5 s without its silences
+    program.hear(wire.Started(order.voice))
+    program.lose_engine(101.5, crashed=False)
+    program.taken_up(101.5)
+    events = program.hear(wire.Ended(order.voice, "finished", 93.0, ""))
+    assert isinstance(events[0], TrackEnded)
+    assert events[0].played_s == 193.0
+    assert events[0].message == program.trouble == ""
+
+
 def test_a_file_that_crashes_the_decoder_is_named_and_left_out(program: Program) -> None:
     order = program.play_now(track(1))
     events = program.lose_engine(0.0, crashed=True)
