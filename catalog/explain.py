@@ -8,6 +8,7 @@ from typing import Any
 
 from catalog.analysis import EvidencePart
 from catalog.emotions import CODES, NAMES, EmotionPoint, describe
+from catalog.plain import plain
 from catalog.track import Track
 
 STRONGEST = 3
@@ -55,7 +56,7 @@ def render(explanation: Explanation) -> str:
     by = f" by {track.artist}" if track.artist else ""
     lines = [
         f"{track.title}{by} (track {track.track_id})",
-        f"  {track.path}",
+        f"  {plain(track.path)}",
         f"  sounds {describe(point)}: {_place(point)}; sure to {explanation.confidence:.0%}",
         f"  mostly {strongest(point)}",
         "  because of",

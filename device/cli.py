@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
 
+from catalog.plain import plain
 from device.commands.errors import CommandError
 
 COMMANDS = (
@@ -43,9 +45,12 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``attune``; returns the exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A title in letters that the terminal lacks, a file name of bytes that are no text.
+        sys.stdout.reconfigure(errors="backslashreplace")
     parsed = build_parser().parse_args(arguments)
     try:
-        return int(parsed.run(parsed))
+        return _carry_out(parsed)
     except CommandError as error:
         print(f"attune: {_harmless(str(error))}", file=sys.stderr)
         return error.exit_code
@@ -53,13 +58,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         # The reader of our output (head, a pager) has left: nothing to say to anyone.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"attune: {_harmless(where)}{error.strerror or error}", file=sys.stderr)
+        _drop_output()
+        return 1
+
+
+def _carry_out(parsed: argparse.Namespace) -> int:
+    code = int(parsed.run(parsed))
+    if sys.stdout is not None:
+        sys.stdout.flush()  # What cannot be written is to be known here, not at the very end.
+    return code
+
+
+def _drop_output() -> None:
+    """Let what is still to be written go nowhere: Python would try, and complain, at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _harmless(text: str) -> str:
     """Return a message without control characters: it may quote a file, and go to a terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
+    return "\n".join(plain(line) for line in text.split("\n"))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self, TextIO
 
+from catalog.plain import cut, plain
+
 _INTERVAL_S = 0.1
 
 
@@ -52,7 +54,7 @@ class Progress:
             rate = self._done / elapsed_s
             left_s = (self._total - self._done) / rate
             text += f"  {_rate(rate)}  {_span(left_s)} left"
-        return f"{text}  {name}" if name else text
+        return f"{text}  {plain(name)}" if name else text
 
     def __enter__(self) -> Self:
         return self
@@ -69,7 +71,7 @@ class Progress:
 
     def _write(self, text: str) -> None:
         width = shutil.get_terminal_size().columns - 1
-        self._stream.write(f"\r{text[:width]}\x1b[K")
+        self._stream.write(f"\r{cut(text, width)}\x1b[K")
         self._stream.flush()
 
 

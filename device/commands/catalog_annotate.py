@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from catalog.plain import plain
 from device.commands.errors import CommandError
 
 
@@ -55,11 +56,11 @@ def _facts(path: Path, heard: Any) -> dict[str, Any]:
 
 def _line(result: dict[str, Any]) -> str:
     if "error" in result:
-        return str(result["error"])
+        return plain(result["error"])
     gems = sorted(result["gems"].items(), key=lambda item: -item[1])[:3]
     genre, share = max(result["genre"].items(), key=lambda item: item[1])
     return (
-        f"{result['path']}: {result['label']} (valence {result['valence']:+.2f}, arousal"
+        f"{plain(result['path'])}: {result['label']} (valence {result['valence']:+.2f}, arousal"
         f" {result['arousal']:+.2f}, sure to {result['confidence']:.0%}); {genre} {share:.0%};"
         f" {', '.join(f'{name} {value:.0%}' for name, value in gems)}"
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from catalog.builder.building import BuildReport
 from catalog.library import CatalogInfo
+from catalog.plain import plain
 
 SHOWN_FAILURES = 20
 """Failed files a build names; `attune catalog info --failures` names all."""
@@ -40,7 +41,7 @@ def report_text(report: BuildReport, folder: Path) -> str:
     if report.failures:
         lines.append(f"{len(report.failures):,} could not be taken:")
         shown = report.failures[:SHOWN_FAILURES]
-        lines += [f"  {one.path}: {one.reason}" for one in shown]
+        lines += [f"  {plain(one.path)}: {one.reason}" for one in shown]
         if len(report.failures) > SHOWN_FAILURES:
             lines.append("  ... all of them: attune catalog info --failures")
     if report.interrupted:
@@ -97,5 +98,5 @@ def info_text(info: CatalogInfo, all_failures: bool) -> str:
         lines.append(f"banned      {', '.join(map(str, info.banned))}")
     lines.append(f"failed      {len(info.failures):,} files")
     if all_failures:
-        lines += [f"  {one.path}: {one.reason}" for one in info.failures]
+        lines += [f"  {plain(one.path)}: {one.reason}" for one in info.failures]
     return "\n".join(lines)
