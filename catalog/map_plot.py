@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,14 +18,19 @@ from catalog.track import Track
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+log = logging.getLogger(__name__)
+
 COLOURS: dict[str, str] = {
     "joy": "#ffc857", "good": "#7bd389", "anger": "#ff5964", "sorrow": "#5b8def",
     "fear": "#a06cd5", "disgust": "#9c8f5a", "surprise": "#4dd0e1",
 }  # fmt: skip
 NIGHT, INK, FAINT = "#10131f", "#e8eaf2", "#8990a8"
 
-FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans CJK KR")
-"""The later ones fill in what the first lacks: titles come in many scripts."""
+FONTS = ("DejaVu Sans", "Noto Sans CJK JP")
+"""The later one fills in what the first lacks: titles come in many scripts."""
+_FONT_FILES = ("NotoSansCJK-Regular.ttc", "NotoSansCJK-Bold.ttc")
+
+REMEDY = "sudo apt install fonts-noto-cjk"
 
 _GLOW = 0.16
 """Width of the glow around an anchor, in valence/arousal."""
@@ -40,11 +47,11 @@ def draw_map(tracks: Sequence[Track], out: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("Agg")
-    from matplotlib import font_manager
     from matplotlib import pyplot as plt
 
-    present = {font.name for font in font_manager.fontManager.ttflist}
-    mpl.rcParams["font.family"] = [name for name in FONTS if name in present]
+    if not out.absolute().parent.is_dir():  # Before the drawing, not after it.
+        raise FileNotFoundError(f"there is no folder {out.absolute().parent}")
+    mpl.rcParams["font.family"] = _fonts()
     figure, axes = plt.subplots(figsize=_SIZE_IN, dpi=_DPI, facecolor=NIGHT)
     try:
         places = np.array([(track.point.valence, track.point.arousal) for track in tracks])
@@ -55,9 +62,26 @@ def draw_map(tracks: Sequence[Track], out: Path) -> None:
         _draw_titles(axes, tracks, places, names)
         _draw_frame(axes, window, tracks)
         figure.subplots_adjust(0.055, 0.105, 0.975, 0.9)
-        figure.savefig(out, facecolor=NIGHT)
+        with warnings.catch_warnings(record=True) as said:
+            figure.savefig(out, facecolor=NIGHT)
     finally:
         plt.close(figure)
+    if any("missing from font" in str(one.message) for one in said):
+        log.warning("some letters of the titles are in none of the fonts here: %s", REMEDY)
+
+
+def _fonts() -> list[str]:
+    """Return the names of the fonts to write with, those that are there."""
+    from matplotlib import font_manager
+
+    manager = font_manager.fontManager
+    if FONTS[1] not in {font.name for font in manager.ttflist}:
+        # Its list is kept from its first start: what was installed later is not in it.
+        for file in font_manager.findSystemFonts():
+            if Path(file).name in _FONT_FILES:
+                manager.addfont(file)
+    present = {font.name for font in manager.ttflist}
+    return [name for name in FONTS if name in present]
 
 
 def _colours() -> NDArray[np.float64]:
@@ -159,7 +183,7 @@ def _draw_titles(
         short = title if len(title) <= 26 else f"{title[:25]}…"
         axes.annotate(
             short, (x, y), (0, 7), textcoords="offset points", color=INK, fontsize=7.5,
-            ha="center", alpha=0.9, zorder=5,
+            ha="center", alpha=0.9, zorder=5, parse_math=False,
         )  # fmt: skip
 
 
