@@ -22,13 +22,16 @@ from catalog.index import Subset
 from catalog.index_file import MANIFEST_FILE, Manifest
 from catalog.indexing import open_index
 from catalog.space import DEFAULT_SPACE, embed
-from catalog.store import STORE_FILE, Store, TrackFilter
+from catalog.store import NoCatalogueError, Store, TrackFilter, check_present
 from catalog.track import Track
 
-__all__ = ["CatalogError", "CatalogInfo", "Library", "Match"]
+__all__ = ["CatalogError", "CatalogInfo", "Library", "Match", "NoCatalogueError"]
 
 COVER_NAMES = ("cover.jpg", "cover.png", "folder.jpg", "folder.png", "front.jpg", "front.png")
 LARGEST_COVER_BYTES = 10_000_000
+
+LONGEST_ID = 18
+"""Digits: more do not fit SQLite's 64 bits."""
 
 MOST_SUBSETS = 32
 """Filters kept prepared; one of 220,000 tracks takes up to some megabytes."""
@@ -96,11 +99,11 @@ class Library:
         With ``hold`` the store is copied into memory, unless it is very large.
 
         Raises:
-            CatalogError: there is none, or it is damaged; one line that says what to do.
+            CatalogError: there is none (then NoCatalogueError), it may not be read, or it is
+                damaged; one line that says what to do.
         """
         folder = folder.expanduser()
-        if not (folder / STORE_FILE).exists():
-            raise CatalogError(f"no catalogue in {folder}: run `attune catalog build DIR`")
+        check_present(folder)
         if not (folder / MANIFEST_FILE).exists():
             raise CatalogError(
                 f"the catalogue in {folder} was not finished: run `attune catalog build`"
@@ -171,9 +174,10 @@ class Library:
 
     def why_absent(self, what: str) -> str:
         """Return why there is no track of an id or a path, as far as the build found out."""
-        failure = self._store.failures().get(str(Path(what).expanduser().absolute()))
-        if failure is not None:
-            return f"the file {failure.reason}"
+        failures = self._store.failures()
+        for path in _spellings(what):
+            if str(path) in failures:
+                return f"the file {failures[str(path)].reason}"
         track_id = self._id_of(what)
         return self._store.reason_left_out(track_id) if track_id is not None else ""
 
@@ -260,8 +264,9 @@ class Library:
 
     def _id_of(self, what: str) -> int | None:
         if what.isdecimal():
-            return int(what)
-        return self._store.find_track_id(Path(what).expanduser().absolute())
+            return int(what) if len(what) <= LONGEST_ID else None
+        found = (self._store.find_track_id(path) for path in _spellings(what))
+        return next((one for one in found if one is not None), None)
 
     def _among(self, wanted: TrackFilter) -> Subset | None:
         if wanted == TrackFilter():
@@ -271,6 +276,13 @@ class Library:
                 self._subsets.clear()
             self._subsets[wanted] = self._index.subset(self._store.ids_that(wanted))
         return self._subsets[wanted]
+
+
+def _spellings(what: str) -> list[Path]:
+    """Return a path as given, without dots in it, and with its links followed."""
+    path = Path(os.path.expanduser(what))  # noqa: PTH111 - Path's raises for an unknown user
+    plain = os.path.abspath(path)  # noqa: PTH100 - Path has none that leaves links alone
+    return list(dict.fromkeys((path.absolute(), Path(plain), Path(os.path.realpath(path)))))
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -7,6 +7,7 @@ tracks of files that went away keep their measurements in case the files come ba
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -40,6 +41,9 @@ _MAX_SQL_VARIABLES = 500
 """Identifiers per statement; SQLite itself allows 999 at least."""
 
 
+RIGHTS = "run this as root (sudo) or as the kiosk's user"
+"""What to do about a catalogue that belongs to the kiosk, and is read or written by another."""
+
 _TRACK_COLUMNS = (
     "t.track_id, f.path, t.title, t.artist, t.album, t.genre, t.duration_s, t.point,"
     " t.integrated_loudness_lufs, t.true_peak_dbtp, t.lead_silence_s, t.tail_silence_s"
@@ -67,6 +71,22 @@ class TrackFilter:
     """Leave out what its tags call explicit."""
 
 
+class NoCatalogueError(CatalogError):
+    """There is no catalogue in the folder."""
+
+
+def check_present(folder: Path) -> None:
+    """Raise NoCatalogueError where there is none, CatalogError where nobody may look."""
+    try:
+        (folder / STORE_FILE).stat()
+    except PermissionError as error:
+        raise CatalogError(f"{folder}: may not be read: {RIGHTS}") from error
+    except OSError as error:
+        raise NoCatalogueError(
+            f"no catalogue in {folder}: run `attune catalog build DIR`"
+        ) from error
+
+
 class Store:
     """The SQLite file of a catalogue, to read; may be used from several threads (one lock)."""
 
@@ -84,7 +104,7 @@ class Store:
         except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
             # The last: what SQLite wants to say quotes the damaged file.
             raise CatalogError(
-                f"{self.path}: cannot be opened: {error}; {_remedy(error, folder)}"
+                f"{self.path}: cannot be opened: {error}; {_remedy(error, self.path)}"
             ) from error
 
     def __enter__(self) -> Self:
@@ -245,7 +265,10 @@ class Store:
         return int(row[0]), float(row[1])
 
     def counts_by(self, column: str) -> dict[str, int]:
-        """Return how many playable tracks have each ``genre``, ``language`` or ``artist``."""
+        """Return how many playable tracks have each ``genre``, ``language`` or ``artist``.
+
+        Spellings that differ by letter case count as the most frequent of them.
+        """
         if column not in {"genre", "language", "artist"}:
             raise ValueError(f"tracks are not counted by {column}")
         rows = self._all(
@@ -253,7 +276,12 @@ class Store:
             " AND EXISTS (SELECT 1 FROM files AS f WHERE f.track_id = t.track_id)"
             f" GROUP BY {column} ORDER BY n DESC, {column}"
         )
-        return {row[0]: row[1] for row in rows}
+        spelt: dict[str, str] = {}
+        counts: dict[str, int] = {}
+        for value, count in rows:
+            name = spelt.setdefault(value.casefold(), value)
+            counts[name] = counts.get(name, 0) + count
+        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
     def reason_left_out(self, track_id: int) -> str:
         """Return why a track has no point; empty when it has one or is unknown."""
@@ -261,8 +289,12 @@ class Store:
         return str(rows[0][0]) if rows else ""
 
     def evidence_sources(self) -> dict[str, int]:
-        """Return how many tracks each kind of evidence speaks about."""
-        rows = self._all("SELECT source, count(*) FROM evidence GROUP BY source ORDER BY 2 DESC")
+        """Return how many tracks (with a file) each kind of evidence speaks about."""
+        rows = self._all(
+            "SELECT source, count(*) FROM evidence AS e"
+            " WHERE EXISTS (SELECT 1 FROM files AS f WHERE f.track_id = e.track_id)"
+            " GROUP BY source ORDER BY 2 DESC, source"
+        )
         return {row[0]: row[1] for row in rows}
 
     def known_sizes(self) -> set[int]:
@@ -310,10 +342,12 @@ class Store:
             raise CatalogError(f"{self.path}: cannot be read: {error}") from error
 
 
-def _remedy(error: Exception, folder: Path) -> str:
+def _remedy(error: Exception, path: Path) -> str:
     """Return what to do; only what is damaged may be advised to be deleted."""
+    if path.exists() and not os.access(path, os.R_OK):
+        return RIGHTS
     try:
-        is_full = shutil.disk_usage(folder).free < _ROOM_BYTES
+        is_full = shutil.disk_usage(path.parent).free < _ROOM_BYTES
     except OSError:
         is_full = False
     if is_full:  # SQLite calls it an I/O error when there is no room for its shared memory.

@@ -145,6 +145,7 @@ class CatalogSettings(Section):
     folder: OwnPath = Path("~/.local/share/attune/catalogue")
     music: tuple[OwnPath, ...] = ()
     dlut_lexicon: OwnPath | None = None
+    """The DLUT ontology (.xlsx) by which builds and imports read Chinese words."""
 
 
 class RecommenderSettings(Section):

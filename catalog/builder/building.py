@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from catalog.builder.wire import Job, Outcome
 from catalog.builder.workers import WorkerPool, WorkerSetup
 from catalog.indexing import renew_index
 from catalog.sound_file import SoundFileError
+from catalog.store import RIGHTS
 from catalog.store_writer import StoreWriter
 
 LOCK_FILE = ".build.lock"
@@ -65,20 +67,23 @@ class BuildOptions:
     """Forget the music outside the folders of this build."""
     scheduler: str = ""
     """Address of a Dask scheduler: its workers analyse instead of processes here."""
+    may_be_away: bool = False
+    """The folders are remembered ones, not typed just now: a stick that is not plugged in keeps
+    its tracks and does not stop the others."""
 
 
 def build(folders: Sequence[Path], folder: Path, options: BuildOptions) -> BuildReport:
     """Bring the catalogue in ``folder`` up to date with the music below ``folders``.
 
-    Without ``folders`` those of earlier builds are taken. What was analysed before and has not
-    changed is not touched. Broken off (KeyboardInterrupt) it returns a report that says so;
-    what was done is kept and the next build goes on from there.
+    Without ``folders`` those of earlier builds are taken (and may be away). What was analysed
+    before and has not changed is not touched. Broken off (KeyboardInterrupt) it returns a report
+    that says so; what was done is kept and the next build goes on from there.
 
     Raises:
         CatalogError: a folder is missing, another build is running, the disk is full ...
     """
     began = time.monotonic()
-    given = [_checked(one) for one in folders]
+    given = _present(folders, options.may_be_away)
     with alone(folder), StoreWriter(folder) as store:
         report = BuildReport()
         try:
@@ -232,7 +237,7 @@ def _roots(store: StoreWriter, given: Sequence[Path], options: BuildOptions) -> 
     kept = [] if options.only_these and given else before
     with store.batch():
         store.put_roots(list(dict.fromkeys([*kept, *given])))
-    return list(given) or [_checked(one) for one in before]
+    return list(given) or _present(before, may_be_away=True)
 
 
 def _is_below(path: Path, folders: Sequence[Path]) -> bool:
@@ -246,21 +251,32 @@ def _digest(path: Path) -> bytes | None:
         return None  # The analysis will meet it again and give the reason.
 
 
-def _checked(folder: Path) -> Path:
-    folder = folder.expanduser().absolute()
-    if not folder.exists():
-        raise CatalogError(f"{folder}: there is no such folder")
-    if not folder.is_dir():
-        raise CatalogError(f"{folder}: is a file; name the folder that holds the music")
-    return folder
+def _present(folders: Sequence[Path], may_be_away: bool) -> list[Path]:
+    """Return the folders with their whole paths; one that is away is met again by the scan."""
+    whole = [folder.expanduser().absolute() for folder in folders]
+    away = [folder for folder in whole if not folder.exists()]
+    if away and not (may_be_away and len(away) < len(whole)):
+        raise CatalogError(f"{away[0]}: there is no such folder")
+    for folder in whole:
+        if folder.exists() and not folder.is_dir():
+            raise CatalogError(f"{folder}: is a file; name the folder that holds the music")
+    return whole
 
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Hold the lock of the catalogue: two builds at once would undo each other."""
+    """Hold the lock of the catalogue: two builds at once would undo each other.
+
+    What root writes is given to whom the folder belongs: after a `sudo attune catalog build` the
+    kiosk and its hourly build, which are another user, could not go on with it.
+    """
+    place = next(one for one in (folder, *folder.absolute().parents) if os.access(one, os.F_OK))
     try:
+        owner = place.stat()
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / LOCK_FILE).open("w")
+    except PermissionError as error:
+        raise CatalogError(f"{folder}: may not be written: {RIGHTS}") from error
     except OSError as error:
         raise CatalogError(f"{folder}: cannot be written: {error.strerror}") from error
     with lock:
@@ -268,4 +284,17 @@ def alone(folder: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise CatalogError(f"{folder}: another build is running there") from error
-        yield
+        try:
+            yield
+        finally:
+            if os.geteuid() == 0 and owner.st_uid != 0:
+                _give(folder, owner.st_uid, owner.st_gid)
+
+
+def _give(folder: Path, user: int, group: int) -> None:
+    """Give a folder and the files in it that are root's to a user; a link is left alone."""
+    for path in (folder, *folder.iterdir()):
+        facts = path.lstat()
+        is_file = stat.S_ISREG(facts.st_mode) and facts.st_nlink == 1
+        if facts.st_uid == 0 and (is_file or path == folder):
+            os.chown(path, user, group, follow_symlinks=False)

@@ -18,6 +18,10 @@ SIDECAR_EXTENSIONS = (".lrc", ".txt")
 """Lyrics beside ``song.mp3`` are ``song.lrc`` (preferred) or ``song.txt``."""
 
 
+AWAY = "is not there now; the tracks below it stay in the catalogue"
+"""Said of a folder named before: a disk that is not plugged in."""
+
+
 @dataclass(frozen=True, slots=True)
 class FoundFile:
     """A music file as the folder shows it."""
@@ -68,7 +72,10 @@ def _walk(
             with os.scandir(folder) as listing:
                 entries = [entry for entry in listing if not entry.name.startswith(".")]
         except OSError as error:
-            result.problems.append((folder, f"cannot be read: {error.strerror}"))
+            is_away = folder == top and isinstance(error, FileNotFoundError)
+            result.problems.append(
+                (folder, AWAY if is_away else f"cannot be read: {error.strerror}")
+            )
             continue
         entries = [entry for entry in entries if not _leads_out(entry, tops, result)]
         waiting.extend(Path(entry.path) for entry in entries if _is_folder(entry))

@@ -31,7 +31,15 @@ def main(arguments: list[str]) -> int:
 
     from catalog.builder.analyse import do_job
     from catalog.builder.evidence import EvidenceFinder
+    from catalog.words import WordsError
+    from catalog.words.ontology import load_ontology
 
+    if dlut:
+        try:
+            load_ontology(Path(dlut))
+        except WordsError as error:  # The build says it, and stops: no file is to blame.
+            print(error, file=sys.stderr)
+            return 1
     finder = EvidenceFinder(Path(dlut) if dlut else None)
     answers.write(READY)
     for line in sys.stdin.buffer:

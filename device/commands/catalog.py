@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -42,7 +43,8 @@ def _add_build(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "Reads tags, lyrics (embedded, or song.lrc and song.txt beside song.mp3), loudness and "
         "sound of every music file below DIR. A second run touches only what changed; a broken-"
         "off one goes on where it was. Without DIR the folders of kiosk.toml are taken, or "
-        "those of earlier builds.",
+        "those of earlier builds. Name an ontology in kiosk.toml (dlut_lexicon in [catalog]): a "
+        "build with another one, or without, reads every track again.",
         "attune catalog build ~/Music /mnt/usb/music --workers 2",
     )
     build.add_argument("music", type=Path, nargs="*", metavar="DIR", help="folder with music")
@@ -86,7 +88,7 @@ def _add_import(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     importer = _command(
         commands,
         "import",
-        lambda arguments: catalog_import.run(arguments, _folder(arguments)),
+        run_import,
         "add labels, features or comments from a table",
         catalog_import.DESCRIPTION,
         "attune catalog import labels ratings.csv --range 1,9",
@@ -192,15 +194,21 @@ def _command(
 
 def _add_dlut(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--dlut", type=Path, metavar="FILE.xlsx", help="the DLUT ontology, for Chinese words"
+        "--dlut", type=_file, metavar="FILE.xlsx", help="the DLUT ontology, for Chinese words"
     )
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be 1 or more, found {text}")
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number, 1 or more, found {text!r}")
+    return int(text)
+
+
+def _file(text: str) -> Path:
+    path = Path(text)
+    if not os.path.isfile(path):  # noqa: PTH113 - Path's raises where one may not look
+        raise argparse.ArgumentTypeError(f"there is no file {text!r}")
+    return path
 
 
 def _valence_arousal(text: str) -> tuple[float, float]:
@@ -220,15 +228,25 @@ def run_build(arguments: argparse.Namespace) -> int:
     """Build or update; 130 when broken off."""
     from catalog.builder.building import BuildOptions
 
+    configured = _configured()
     options = BuildOptions(
         workers=arguments.workers,
-        dlut=arguments.dlut,
+        dlut=arguments.dlut or configured.dlut_lexicon,
         retry_failures=arguments.retry,
         only_these=arguments.only,
         scheduler=arguments.scheduler,
+        may_be_away=not arguments.music,
     )
-    music = arguments.music or list(_configured().music)
+    music = arguments.music or list(configured.music)
     return _build(music, _folder(arguments), options, arguments.json)
+
+
+def run_import(arguments: argparse.Namespace) -> int:
+    """Add a table."""
+    from device.commands import catalog_import
+
+    arguments.dlut = arguments.dlut or _configured().dlut_lexicon
+    return catalog_import.run(arguments, _folder(arguments))
 
 
 def run_demo(arguments: argparse.Namespace) -> int:

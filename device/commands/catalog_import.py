@@ -51,12 +51,11 @@ def run(arguments: argparse.Namespace, folder: Path) -> int:
     from catalog.analysis import CatalogError
     from catalog.builder.building import alone
     from catalog.indexing import renew_index
-    from catalog.store import STORE_FILE
+    from catalog.store import check_present
     from catalog.store_writer import StoreWriter
 
-    if not (folder / STORE_FILE).exists():
-        raise CommandError(f"no catalogue in {folder}: run `attune catalog build DIR`")
     try:
+        check_present(folder)
         with alone(folder), StoreWriter(folder) as store:
             report = _import(arguments, store)
             in_index = renew_index(store, folder)

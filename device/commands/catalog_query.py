@@ -38,10 +38,13 @@ def answer(library: Library, arguments: argparse.Namespace) -> dict[str, Any]:
         language=arguments.language,
         clean_only=arguments.clean,
     )
-    if not matches and (arguments.genre or arguments.language):
-        wanted = " and ".join(repr(one) for one in (arguments.genre, arguments.language) if one)
+    if not matches and library.count:
+        asked = (arguments.genre, arguments.language)
+        wanted = [repr(one) for one in asked if one is not None]
+        wanted += ["clean words"] * arguments.clean
         raise CommandError(
-            f"no track of {wanted}: `attune catalog info` lists the genres and languages"
+            f"no track of {' and '.join(wanted)}: `attune catalog info` lists the genres and"
+            " languages"
         )
     return {
         "mood": _mood_json(mood),

@@ -183,6 +183,11 @@ def _sound(settings: Settings) -> list[Finding]:
     outputs, wanted = list_outputs(), settings.playback.output
     if wanted == "null":
         return [Finding("sound", "missing", 'output = "null" in [playback]: nothing is heard')]
+    if wanted.lower().endswith(".wav"):
+        return [Finding("sound", "ok", f"{wanted} (output in [playback])")]
+    if wanted not in ("auto", *(out.name for out in outputs)):
+        advice = 'plug it in, or set output = "auto" in [playback]; `attune devices` lists outputs'
+        return [Finding("sound", "missing", f"{wanted} is not there", advice)]
     if not outputs:
         advice = "connect a sound card and switch it on; `aplay -l` lists those the system sees"
         return [Finding("sound", "missing", "no sound output found", advice)]
@@ -214,16 +219,16 @@ def _broker(settings: Settings) -> list[Finding]:
 
 
 def _catalogue(settings: Settings) -> list[Finding]:
-    from catalog.library import CatalogError, Library
+    from catalog.library import CatalogError, Library, NoCatalogueError
 
     folder = settings.catalog.folder
-    if not any(folder.glob("*.sqlite")):
-        advice = "attune catalog build DIR, where DIR holds your music"
-        detail = f"none in {folder}: no music"
-        return [Finding("catalogue", "missing", detail, advice)]
     try:
         with Library.open(folder) as library:
             detail = f"{library.count} tracks in {folder}"
+    except NoCatalogueError:
+        advice = "attune catalog build DIR, where DIR holds your music"
+        detail = f"none in {folder}: no music"
+        return [Finding("catalogue", "missing", detail, advice)]
     except CatalogError as error:
         return [Finding("catalogue", "broken", str(error))]
     return [Finding("catalogue", "ok", detail)]
@@ -232,7 +237,7 @@ def _catalogue(settings: Settings) -> list[Finding]:
 def _music(settings: Settings) -> list[Finding]:
     findings = []
     for folder in settings.catalog.music:
-        if not folder.is_dir():
+        if not _is_folder(folder):
             advice = "put your music there, or name another folder: music in [catalog]"
             findings.append(Finding("music", "missing", f"{folder}: no such folder", advice))
         elif not os.access(folder, os.R_OK | os.X_OK):
@@ -243,9 +248,18 @@ def _music(settings: Settings) -> list[Finding]:
     return findings
 
 
+def _is_folder(path: Path) -> bool:
+    """Return whether there is a folder, or may be one, where this user may not look."""
+    try:
+        return path.is_dir()
+    except PermissionError:
+        return True
+
+
 def _state(settings: Settings) -> list[Finding]:
     folder = settings.kiosk.state_dir
-    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    places = (folder, *folder.absolute().parents)
+    there = next(place for place in places if os.access(place, os.F_OK))
     if not os.access(there, os.W_OK | os.X_OK):
         advice = "run this as the kiosk's user or as root"
         return [Finding("memory", "broken", f"{folder} may not be written", advice)]

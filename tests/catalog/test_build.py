@@ -16,6 +16,7 @@ import pytest
 from catalog.analysis import CatalogError
 from catalog.builder import building
 from catalog.builder.building import BuildOptions, BuildReport, build
+from catalog.builder.scan import AWAY
 from catalog.builder.wire import Job
 from catalog.builder.workers import WorkerPool, WorkerSetup
 from catalog.index_file import MANIFEST_FILE, read_manifest
@@ -144,6 +145,61 @@ def test_a_folder_that_cannot_be_read_costs_nothing_known(
     assert reasons(report) == {"music": "cannot be read: Permission denied"}
     assert report.in_index == 2
     assert not build([music], catalogue, ONE).failures
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_stick_that_is_away_stops_no_other_folder_and_keeps_its_tracks(
+    music: Path, catalogue: Path, named: bool
+) -> None:
+    """Named by the settings (``named``) or by an earlier build."""
+    stick = music.parent / "stick"
+    write_tone(stick / "third.flac", 1.2, tags=HAPPY | {"title": "Third joy"})
+    build([music, stick], catalogue, ONE)
+    stick.rename(music.parent / "drawer")
+    write_tone(music / "new.flac", 1.2, frequency_hz=700, tags=SAD | {"title": "New tears"})
+    again = BuildOptions(workers=1, may_be_away=True)
+    report = build([music, stick] if named else [], catalogue, again if named else ONE)
+    assert (report.analysed, report.removed, report.in_index) == (1, 0, 4)
+    assert reasons(report) == {"stick": AWAY}
+    (music.parent / "drawer").rename(stick)
+    assert build([], catalogue, ONE).unchanged == 4
+
+
+def test_folders_that_are_all_away_and_one_just_typed_are_refused(
+    music: Path, catalogue: Path
+) -> None:
+    build([music], catalogue, ONE)
+    with pytest.raises(CatalogError, match="there is no such folder"):
+        build([music, music.parent / "misspelt"], catalogue, ONE)
+    with Library.open(catalogue) as library:
+        assert library.info().music == (music,)
+    music.rename(music.parent / "away")
+    for folders in ([], [music]):
+        with pytest.raises(CatalogError, match=f"{music}: there is no such folder"):
+            build(folders, catalogue, BuildOptions(workers=1, may_be_away=True))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_builds_belongs_to_whom_the_place_belongs(music: Path, tmp_path: Path) -> None:
+    place = tmp_path / "state"
+    place.mkdir()
+    os.chown(place, 4321, 4322)
+    build([music], place / "catalogue", ONE)
+    for path in (place / "catalogue", *(place / "catalogue").iterdir()):
+        assert (path.stat().st_uid, path.stat().st_gid) == (4321, 4322), path
+    build([music], tmp_path / "own", ONE)
+    assert (tmp_path / "own" / MANIFEST_FILE).stat().st_uid == 0
+
+
+def test_an_ontology_that_cannot_be_read_stops_the_build_and_blames_no_file(
+    music: Path, catalogue: Path
+) -> None:
+    ontology = music.parent / "ontology.xlsx"
+    ontology.write_text("no spreadsheet")
+    with pytest.raises(CatalogError, match=f"cannot start: {ontology}: is no readable .xlsx"):
+        build([music], catalogue, BuildOptions(workers=1, dlut=ontology))
+    with StoreWriter(catalogue) as store:
+        assert not store.failures()
 
 
 def test_music_of_other_builds_stays_unless_told(music: Path, catalogue: Path) -> None:

@@ -14,9 +14,13 @@ from typing import Any
 
 import pytest
 
+from catalog.analysis import FileStamp
+from catalog.emotions import point_from_va
+from catalog.indexing import renew_index
+from catalog.store_writer import StoreWriter
 from device.commands import catalog as command
 from device.commands.errors import CommandError
-from tests.fakes.synthetic_library import make_library
+from tests.fakes.synthetic_library import analysis, make_library
 from tests.fakes.tagged_sounds import write_tone
 
 ROOT = Path(__file__).parents[2]
@@ -136,7 +140,11 @@ def test_the_text_answer_has_a_reason_for_each_track(
     assert sum(" away" in line for line in lines) == 4
 
 
-@pytest.mark.parametrize("words", [("--va", "2,0"), ("--va", "x"), ("--va", "1"), ("--k", "0")])
+@pytest.mark.parametrize(
+    "words",
+    [("--va", "2,0"), ("--va", "x"), ("--va", "1"), ("--k", "0"), ("--k", "many"),
+     ("--dlut", "none.xlsx")],
+)  # fmt: skip
 def test_wrong_arguments_are_refused(words: tuple[str, ...]) -> None:
     with pytest.raises(SystemExit) as stop:
         attune("query", "--text", "x", *words)
@@ -160,6 +168,30 @@ def test_words_without_a_mood_and_unknown_tracks_are_named(folder: Path) -> None
         attune("build", folder / "nothing", "--folder", folder)
 
 
+def test_filters_that_leave_nothing_are_named_and_not_the_catalogue_called_empty(
+    folder: Path,
+) -> None:
+    for words, named in ((("--genre", ""), "''"), (("--language", "ko", "--clean"), "'ko'")):
+        with pytest.raises(CommandError, match=f"no track of {named}"):
+            attune("query", "--va", "0,0", *words, "--folder", folder)
+
+
+def test_a_build_without_options_takes_folders_and_ontology_of_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else the hourly build would read all anew what was built with an ontology."""
+    music, settings = tmp_path / "music", tmp_path / "kiosk.toml"
+    write_tone(music / "a.flac", 1.2, tags={"title": "Joy", "artist": "A", "album": "B"})
+    (tmp_path / "ontology.xlsx").write_text("no spreadsheet")
+    monkeypatch.setenv("ATTUNE_CONFIG", str(settings))
+    words = f'[catalog]\nfolder = "{tmp_path}/c"\nmusic = ["{music}", "{tmp_path}/stick"]\n'
+    settings.write_text(words)
+    assert answer(capsys, "build", "--workers", "1")["in_index"] == 1
+    settings.write_text(f'{words}dlut_lexicon = "{tmp_path}/ontology.xlsx"\n')
+    with pytest.raises(CommandError, match=r"ontology\.xlsx: is no readable"):
+        attune("build", "--workers", "1")
+
+
 def test_the_map_is_a_picture(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -174,6 +206,23 @@ def test_the_map_is_a_picture(
         attune("map", tmp_path / "none" / "map.png", "--folder", folder)
     with pytest.raises(CommandError, match=r"map\.xyz"):
         attune("map", tmp_path / "map.xyz", "--folder", folder)
+
+
+def test_titles_are_written_as_they_are_whatever_is_in_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
+) -> None:
+    """A dollar begins a formula in matplotlib; a letter without a font is warned of once."""
+    titles = (r"Cash $\frac{$ rules", "후회", "Plain", "\U0001fadf and \u13a0")
+    with StoreWriter(tmp_path) as store:
+        with store.batch():
+            for number, title in enumerate(titles):
+                point = point_from_va(0.5 - 0.3 * number, 0.3 * number - 0.5)
+                found = analysis(number, point, title=title)
+                store.put_track(Path(f"/music/{number}.mp3"), FileStamp(1, 1), found)
+        renew_index(store, tmp_path)
+    drawn = answer(capsys, "map", tmp_path / "map.png", "--folder", tmp_path)
+    assert drawn["tracks"] == len(titles)
+    assert not [one for one in recwarn if "Glyph" in str(one.message)]
 
 
 # --- demo albums ------------------------------------------------------------------------

@@ -18,8 +18,9 @@ from catalog.index_file import MANIFEST_FILE, read_manifest, write_manifest
 from catalog.indexing import renew_index
 from catalog.library import CatalogError, Library
 from catalog.space import DEFAULT_SPACE, distance, embed_all
-from catalog.store import STORE_FILE
+from catalog.store import RIGHTS, STORE_FILE
 from catalog.store_writer import StoreWriter
+from tests.fakes.plain_user import as_plain_user
 from tests.fakes.synthetic_library import analysis, make_library, make_points
 from tests.fakes.tagged_sounds import write_tone
 
@@ -104,6 +105,35 @@ def test_a_track_is_found_by_id_and_by_path(made: Path) -> None:
         assert by_path.path == by_id.path == track.path
         assert library.track(COUNT + 1) is None
         assert library.find("no such file") is None
+        assert library.find("9" * 30) is None
+        assert library.find("~no such user/x") is None
+        dotted = library.find(f"{track.path.parent}/./x/../{track.path.name}")
+        assert dotted is not None
+        assert dotted.path == track.path
+
+
+def test_a_track_is_found_by_a_path_that_goes_through_a_link(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("real")
+    track_id = add(folder, tmp_path / "real/a.flac", 6000)
+    with Library.open(folder) as library:
+        found = library.find(str(tmp_path / "link/a.flac"))
+    assert found is not None
+    assert found.track_id == track_id
+
+
+@pytest.mark.parametrize("closed", [".", STORE_FILE])
+def test_a_catalogue_of_another_user_is_not_called_damaged(folder: Path, closed: str) -> None:
+    script = (
+        "import sys; from pathlib import Path; from catalog.library import Library\n"
+        "try: Library.open(Path(sys.argv[1]))\n"
+        "except Exception as error: print(type(error).__name__, error)\n"
+    )
+    (folder / closed).chmod(0)
+    done = as_plain_user(script, folder)
+    (folder / closed).chmod(0o700)
+    assert done.stdout.startswith("CatalogError"), done.stderr
+    assert done.stdout.endswith(f"{RIGHTS}\n")
+    assert "delete" not in done.stdout
 
 
 def test_why_a_track_is_not_there_is_told(folder: Path) -> None:

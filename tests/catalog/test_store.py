@@ -119,6 +119,17 @@ def test_a_track_without_evidence_is_counted_and_not_offered(tmp_path: Path) -> 
         assert store.without_evidence() == {"made up without": 1}
 
 
+def test_what_is_counted_has_a_file_and_spellings_count_together(tmp_path: Path) -> None:
+    with StoreWriter(tmp_path) as store:
+        for number, genre in enumerate(("Classical", "classical", "Classical", "Rock", "rock")):
+            put(store, f"/m/{number}.flac", number, genre=genre)
+        assert store.counts_by("genre") == {"Classical": 3, "Rock": 2}
+        assert sum(store.evidence_sources().values()) == 5
+        with store.batch():
+            store.forget_paths(["/m/0.flac", "/m/1.flac"])
+        assert sum(store.evidence_sources().values()) == 3
+
+
 def test_a_batch_that_fails_leaves_nothing(tmp_path: Path) -> None:
     with StoreWriter(tmp_path) as store:
         put(store, "/m/a.flac", 1)

@@ -9,6 +9,8 @@ import pytest
 
 from device import cli
 from device.config import SYSTEM_CONFIG
+from tests.fakes.plain_user import as_plain_user
+from tests.fakes.synthetic_library import make_library
 
 
 def write(folder: Path, text: str) -> str:
@@ -50,6 +52,38 @@ def test_what_is_not_wanted_is_not_missing(
     path = write(tmp_path, '[camera]\nsource = "none"\n[sensor]\nport = "none"\n')
     _, found = findings(path, capsys)
     assert found["camera"]["status"] == found["sensor"]["status"] == "ok"
+
+
+def test_a_sound_card_that_is_named_and_not_there_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, found = findings(write(tmp_path, '[playback]\noutput = "NoSuchCard"\n'), capsys)
+    assert found["sound"]["status"] == "missing"
+    assert "NoSuchCard" in found["sound"]["detail"]
+    _, found = findings(write(tmp_path, '[playback]\noutput = "/tmp/out.wav"\n'), capsys)
+    assert found["sound"]["status"] == "ok"
+
+
+def test_what_belongs_to_another_user_is_not_called_missing(tmp_path: Path) -> None:
+    """As `attune doctor` without sudo on an installed kiosk: the state is its own alone."""
+    closed = tmp_path / "state"
+    make_library(closed / "catalogue", 3)
+    path = write(
+        tmp_path, f'[catalog]\nfolder = "{closed}/catalogue"\nmusic = ["{closed}/music"]\n'
+    )
+    script = (
+        "import sys; from pathlib import Path; from device.commands import doctor\n"
+        "from device.config import load\n"
+        "settings = load(Path(sys.argv[1]))\n"
+        "for look in (doctor._catalogue, doctor._music, doctor._state):\n"
+        "    print(*((one.part, one.status, one.detail) for one in look(settings)))\n"
+    )
+    closed.chmod(0)
+    done = as_plain_user(script, path)
+    closed.chmod(0o700)
+    lines = done.stdout.splitlines()
+    assert [line.split(",")[1].strip(" '") for line in lines] == ["broken"] * 3, done.stderr
+    assert all("may not be" in line for line in lines)
 
 
 def test_a_broker_that_is_down_is_broken_and_the_last_line_says_so(
