@@ -28,6 +28,7 @@ _VISIT = {
     VisitState.PLAYING: playing,
     VisitState.FAREWELL: farewell,
 }
+_BUSY = {VisitState.SENSING, VisitState.PLAYING}
 _SHEETS = {
     Sheet.STRATEGY: strategy,
     Sheet.VOLUME: volume,
@@ -41,13 +42,16 @@ def compose(state: KioskState, view: ScreenView) -> Scene:
     kit = kit_for(view)
     if view.width_px < LEAST_WIDTH_PX or view.height_px < LEAST_HEIGHT_PX:
         return Scene("too_small", (), ())
-    busy = state.visit in {VisitState.SENSING, VisitState.PLAYING}
-    if busy and view.sheet in _SHEETS:
+    if state.visit in _BUSY and view.sheet in _SHEETS:
         return _SHEETS[view.sheet](kit, state, view)
-    asks = state.asks_for_mood and state.player.track is None
-    if busy and asks:
+    if asks_now(state):
         return asking(kit, state, view)
     return _VISIT[state.visit](kit, state, view)
+
+
+def asks_now(state: KioskState) -> bool:
+    """Return whether the question for the mood takes the place of the visit's own screen."""
+    return state.visit in _BUSY and state.asks_for_mood and state.player.track is None
 
 
 def hit(state: KioskState, view: ScreenView, x: float, y: float) -> Action | None:

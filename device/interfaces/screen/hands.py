@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from device.interfaces.screen.canvas import compose
+from device.interfaces.screen.canvas import asks_now, compose
 from device.interfaces.screen.parts import Part, Scene
 from device.interfaces.screen.scenes.asking import MAX_TYPED
 from device.interfaces.screen.scenes.sheets import volume_to
@@ -31,7 +31,9 @@ SHEET_TIMEOUT_S = 30.0
 VOLUME_KEY_STEP = 5.0
 SETTLE_S = 0.4
 """A touch this soon after the screen changed was meant for the one before: a second tap on
-"Continue" must not consent to anything."""
+"Continue" must not consent to anything. And two taps this soon on one button are one."""
+REPEATED = ("erase", "less", "more", "slider")
+"""Here each tap counts."""
 DRAG_INTERVAL_S = 0.1
 """Least time between two volumes of one drag, so that it cannot flood the inbox."""
 
@@ -52,7 +54,9 @@ class Hands:
     def __init__(self) -> None:
         self.opened = Opened()
         self._visit = VisitState.IDLE
-        self._changed_at = -SETTLE_S
+        self._asks = False
+        self._changed_at = self._tapped_at = -SETTLE_S
+        self._tapped = ""
         self._down = False
         self._touched_at = 0.0
         self._sent_at = 0.0
@@ -67,9 +71,13 @@ class Hands:
                 self.opened = Opened()
             else:
                 self.opened = replace(self.opened, focus="", pressed="")
-        idle_s = now_s - self._touched_at
-        if self.opened.sheet is not Sheet.NONE and idle_s > SHEET_TIMEOUT_S:
-            self.opened = Opened()
+        sheet_is_open = self.opened.sheet is not Sheet.NONE
+        if sheet_is_open and now_s - self._touched_at > SHEET_TIMEOUT_S:
+            self.opened, self._changed_at = Opened(), now_s
+        if asks_now(state) is not self._asks:
+            self._asks = not self._asks
+            if not sheet_is_open:
+                self._changed_at, self._down = now_s, False
 
     def view(self, view: ScreenView) -> ScreenView:
         """Return ``view`` with what is open."""
@@ -113,9 +121,14 @@ class Hands:
         if slider is not None and slider.name == "slider":
             return self._act(slider.at(x, y))
         part = scene.part_at(x, y)
-        if (part.name if part else "") != pressed:
+        if (part.name if part else "") != pressed or self._is_double(pressed, view.now_s):
             return []
         return self._act(part.at(x, y) if part is not None else scene.everywhere)
+
+    def _is_double(self, name: str, now_s: float) -> bool:
+        before, since_s = self._tapped, now_s - self._tapped_at
+        self._tapped, self._tapped_at = name, now_s
+        return name == before and since_s < SETTLE_S and name not in REPEATED
 
     def _slide(self, part: Part | None, view: ScreenView, x: float, y: float) -> list[Command]:
         if part is None or part.name != "slider":
@@ -226,13 +239,13 @@ class Hands:
         if isinstance(action, OpenSheet):
             # The key that opens the sheet is not the first letter of what is typed there.
             self._typing_since_key = False
-            self.opened = Opened(sheet=action.sheet)
+            self.opened, self._changed_at = Opened(sheet=action.sheet), self._touched_at
             return []
         if isinstance(action, EraseTyped):
             self.opened = replace(self.opened, typed=self.opened.typed[:-1])
             return []
         if isinstance(action, SetStrategy | SayMood | PickMood):
-            self.opened = Opened()
+            self.opened, self._changed_at = Opened(), self._touched_at
         elif not isinstance(action, SetVolume):
             self.opened = replace(self.opened, pressed="")
         return [action]

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from device.interfaces.screen.canvas import compose
 from device.interfaces.screen.hands import SHEET_TIMEOUT_S, Hands
 from device.interfaces.screen.view import ScreenView
@@ -23,7 +25,16 @@ from device.readings import (
     Strategy,
     VisitState,
 )
-from tests.fakes.kiosk_states import ASKING, CONSENT, GREETING, IDLE, NOW_S, PLAYING, SENSING
+from tests.fakes.kiosk_states import (
+    ASKING,
+    CONSENT,
+    EMPTY_SENSING,
+    GREETING,
+    IDLE,
+    NOW_S,
+    PLAYING,
+    SENSING,
+)
 from tests.fakes.screens import view
 
 
@@ -91,6 +102,51 @@ def test_a_second_tap_on_continue_does_not_consent() -> None:
     ]
 
 
+def test_a_second_tap_on_the_cross_of_a_sheet_does_not_end_the_visit() -> None:
+    hands = hands_at(PLAYING)
+    key(hands, PLAYING, "v")
+    assert tap(hands, PLAYING, "leave", view(now_s=NOW_S + 1)) == []
+    assert opened(hands) == "none"
+    assert tap(hands, PLAYING, "leave", view(now_s=NOW_S + 1.2)) == []
+    assert tap(hands, PLAYING, "leave", view(now_s=NOW_S + 2)) == [Stop(source="screen")]
+
+
+def test_a_second_tap_on_strategy_chooses_none() -> None:
+    hands = hands_at(PLAYING)
+    place = compose(PLAYING, view()).part("strategy")
+    assert place is not None
+    at = place.area.centre
+    for after_s in (0.0, 0.2):
+        shown = view(now_s=NOW_S + after_s)
+        sent = hands.press(PLAYING, shown, *at) + hands.release(PLAYING, shown, *at)
+        assert sent == []
+    assert opened(hands) == "strategy"
+
+
+def test_the_question_that_appears_under_a_finger_takes_no_answer_from_it() -> None:
+    hands = hands_at(EMPTY_SENSING)
+    hands.press(EMPTY_SENSING, view(), 150, 300)
+    hands.follow(ASKING, NOW_S + 0.1)
+    assert hands.release(ASKING, view(now_s=NOW_S + 0.2), 150, 300) == []
+    assert tap(hands, ASKING, "field", view(now_s=NOW_S + 0.3)) == []
+    assert len(tap(hands, ASKING, "field", view(now_s=NOW_S + 1))) == 1
+
+
+@pytest.mark.parametrize("name", ["play", "skip", "dislike", "like"])
+def test_two_quick_taps_on_a_button_are_one(name: str) -> None:
+    hands = hands_at(PLAYING)
+    assert len(tap(hands, PLAYING, name, view(now_s=NOW_S))) == 1
+    assert tap(hands, PLAYING, name, view(now_s=NOW_S + 0.25)) == []
+    assert len(tap(hands, PLAYING, name, view(now_s=NOW_S + 1))) == 1
+
+
+def test_each_tap_on_louder_counts() -> None:
+    hands = hands_at(PLAYING)
+    key(hands, PLAYING, "v")
+    for after_s in (1.0, 1.1, 1.2):
+        assert len(tap(hands, PLAYING, "more", view(now_s=NOW_S + after_s))) == 1
+
+
 def test_a_finger_that_was_down_when_the_visit_ended_does_not_begin_another() -> None:
     hands = hands_at(PLAYING)
     hands.press(PLAYING, view(), 5, 470)
@@ -124,7 +180,7 @@ def test_strategy_closes_its_sheet() -> None:
     hands = hands_at(PLAYING)
     assert tap(hands, PLAYING, "strategy") == []
     assert opened(hands) == "strategy"
-    assert tap(hands, PLAYING, "strategy_calm") == [
+    assert tap(hands, PLAYING, "strategy_calm", view(now_s=NOW_S + 1)) == [
         SetStrategy(source="screen", strategy=Strategy.CALM)
     ]
     assert opened(hands) == "none"
@@ -135,9 +191,10 @@ def test_volume_follows_the_finger_but_not_too_often() -> None:
     key(hands, PLAYING, "v")
     part = compose(PLAYING, hands.view(view())).part("slider")
     assert part is not None
-    sent = hands.press(PLAYING, view(), part.area.x, part.area.centre[1])
+    later_s = NOW_S + 1
+    sent = hands.press(PLAYING, view(now_s=later_s), part.area.x, part.area.centre[1])
     for step in range(1, 101):
-        shown = view(now_s=NOW_S + step * 0.01)
+        shown = view(now_s=later_s + step * 0.01)
         x = part.area.x + step / 100 * (part.area.w - 1)
         sent += hands.drag(PLAYING, shown, x, part.area.centre[1])
     sent += hands.release(PLAYING, view(), part.area.right - 1, 2)
