@@ -116,7 +116,7 @@ class FaceReader:
     ) -> NDArray[np.float32]:
         """Return the person's smoothed logits, their resting bias taken off in part."""
         centred = (logits - logits.mean()).astype(np.float32)
-        person = self._recognise(face.box)
+        person = self._recognise(face.box, now)
         if person is None:
             person = _Person(face.box, now, now, centred, np.zeros_like(centred))
             self._people.append(person)
@@ -141,7 +141,11 @@ class FaceReader:
         bias: NDArray[np.float32] = NEUTRAL_SHARE * lead
         return bias
 
-    def _recognise(self, box: Box) -> _Person | None:
-        """Return who is followed at this place (by place alone: nobody is identified)."""
-        best = max(self._people, key=lambda person: overlap(person.box, box), default=None)
+    def _recognise(self, box: Box, now: float) -> _Person | None:
+        """Return who is followed at this place (by place alone: nobody is identified).
+
+        Not whom this frame has shown already: cheek to cheek two faces overlap.
+        """
+        waiting = [person for person in self._people if person.seen_at != now]
+        best = max(waiting, key=lambda person: overlap(person.box, box), default=None)
         return best if best and overlap(best.box, box) >= SAME_FACE_OVERLAP else None

@@ -20,7 +20,7 @@ from device.readings import Box, FaceReading, FacesInView, Frame, frozen
 from device.sensing.camera import BUILTIN, Picture, builtin_picture, read_picture
 from device.sensing.face import FaceReader, FaceWorker, area_weighted, make_detector
 from device.sensing.face.crop import grey_crop, quality
-from device.sensing.face.detector import MODEL, FaceDetector, overlap
+from device.sensing.face.detector import MODEL, Detection, FaceDetector, overlap
 from models_tflite.labels import EXPRESSIONS
 from models_tflite.runtime import ModelError
 from tests.data_folder import data_folder
@@ -242,6 +242,37 @@ def test_an_expression_fades_in_and_a_new_person_begins_anew(
     direct = fresh.read(Frame(0, 0.0, happy)).faces[0].probabilities
     again = reader.read(Frame(2, 0.2, happy, opening=5)).faces[0].probabilities
     assert np.allclose(direct, again, atol=1e-5), "nothing of the last person is left"
+
+
+class GivenFaces:
+    """A detector that finds faces where it is told to."""
+
+    def __init__(self, *lefts_px: float) -> None:
+        marks = np.array([[30, 40], [70, 40], [50, 60], [50, 80], [10, 50], [90, 50]], np.float32)
+        self._found = [
+            Detection(Box(left, 50, 100, 100), frozen(marks + np.array([left, 50], np.float32)), 1)
+            for left in lefts_px
+        ]
+
+    def detect(self, picture: Picture) -> list[Detection]:
+        return self._found
+
+    def close(self) -> None: ...
+
+
+def test_two_faces_cheek_to_cheek_are_two_people(portrait: Picture) -> None:
+    view = np.full((200, 300, 3), 90, np.uint8)
+    face = cv2.resize(portrait[60:170, 175:285], (100, 100))
+    view[50:150, 50:150], view[50:150, 160:210] = face, face[:, ::-2]
+    settings = FaceSettings(neutral_s=0, smoothing_s=0)
+    both, left, right = (
+        FaceReader(settings, GivenFaces(*lefts)).read(Frame(0, 0.0, view)).faces
+        for lefts in ((50, 110), (50,), (110,))
+    )
+    assert overlap(both[0].box, both[1].box) > 0.2
+    assert not np.allclose(left[0].probabilities, right[0].probabilities, atol=0.05)
+    for seen, alone in zip(both, (left[0], right[0]), strict=True):
+        assert np.allclose(seen.probabilities, alone.probabilities, atol=1e-4)
 
 
 def test_half_of_a_resting_look_is_taken_off(portrait: Picture, plain: FaceDetector) -> None:
