@@ -15,7 +15,7 @@ def consent(kit: Kit, state: KioskState, view: ScreenView) -> Scene:
     """The question before any camera opens; where the owner barred it, only two answers."""
     parts, body = around(kit, state, view, None)
     notice, body = body.base(kit.px(126 if kit.portrait else 52), kit.px(12))
-    parts += promises(kit, notice)
+    parts += promises(kit, state, notice)
     title, body = body.top(kit.px(70 if kit.portrait else 46), kit.px(6))
     question = kit.say("consent.title")
     parts.append(text("title", title, question, TITLE, lines=2))
@@ -25,14 +25,15 @@ def consent(kit: Kit, state: KioskState, view: ScreenView) -> Scene:
     ]
     if state.camera_allowed:
         choices.insert(0, ("full", "camera", Consent(source="screen", camera=True)))
-        if state.sensor.connected:
-            # The sensor is an answer too, so the question says it.
-            hint, body = body.top(kit.px(28), kit.px(10))
-            key, voice = ("holding", "accent") if state.finger_on else ("finger", "soft")
-            parts.append(text("finger", hint, kit.say(f"consent.{key}"), SMALL, voice, lines=2))
     else:
         barred, body = body.top(kit.px(30), kit.px(6))
         parts.append(text("barred", barred, kit.say("consent.camera_barred"), voice="soft"))
+    if state.sensor.connected:
+        # The sensor is an answer too, so the question says it, and to what.
+        hint, body = body.top(kit.px(46 if kit.portrait else 28), kit.px(10))
+        key = "finger" if state.camera_allowed else "finger_barred"
+        key, voice = ("holding", "accent") if state.finger_on else (key, "soft")
+        parts.append(text("finger", hint, kit.say(f"consent.{key}"), SMALL, voice, lines=2))
     weights = [1.0] * len(choices)
     gap = kit.px(16)
     places = body.rows(weights, gap) if kit.portrait else body.columns(weights, gap)

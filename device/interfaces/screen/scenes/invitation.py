@@ -14,9 +14,7 @@ from device.interfaces.screen.typesetting import HERO, SMALL, Style
 from device.interfaces.screen.view import ScreenView
 from device.readings import KioskState, Start, Stop
 
-_PROMISES = (
-    ("camera_off", "notice.camera"), ("home", "notice.local"), ("health", "notice.medical"),
-)  # fmt: skip
+MQTT_WORKER = "mqtt"
 
 
 def idle(kit: Kit, state: KioskState, view: ScreenView) -> Scene:
@@ -24,7 +22,7 @@ def idle(kit: Kit, state: KioskState, view: ScreenView) -> Scene:
     begin = Start(source="screen")
     parts, body = around(kit, state, view, None)
     notice, body = body.base(kit.px(126 if kit.portrait else 56), kit.px(14))
-    parts += promises(kit, notice)
+    parts += promises(kit, state, notice)
     words = _words_beside_orb(kit, view, body, parts)
     texts, press = words.rows((5, 3), kit.px(22))
     title, below = texts.rows((7, 2), kit.px(4))
@@ -46,7 +44,7 @@ def greeting(kit: Kit, state: KioskState, view: ScreenView) -> Scene:
     go, leave = Start(source="screen"), Stop(source="screen")
     parts, body = around(kit, state, view, None)
     notice, body = body.base(kit.px(126 if kit.portrait else 56), kit.px(14))
-    parts += promises(kit, notice)
+    parts += promises(kit, state, notice)
     words = _words_beside_orb(kit, view, body, parts)
     press, texts = words.base(kit.px(74), kit.px(14))
     title, below = texts.rows((4, 5), kit.px(10))
@@ -80,13 +78,16 @@ def _words_beside_orb(kit: Kit, view: ScreenView, body: Area, parts: list[Part])
     return words
 
 
-def promises(kit: Kit, area: Area) -> list[Part]:
-    """Return the privacy notice: three short promises."""
+def promises(kit: Kit, state: KioskState, area: Area) -> list[Part]:
+    """Return the privacy notice: three short promises; a kiosk that tells the house says so."""
+    tells_house = any(worker.name == MQTT_WORKER for worker in state.health)
+    kept = "notice.house" if tells_house else "notice.local"
+    rows = (("camera_off", "notice.camera"), ("home", kept), ("health", "notice.medical"))
     gap = kit.px(12)
     places = area.rows((1, 1, 1), 0) if kit.portrait else area.columns((10, 8, 7), gap)
     return [
         Part(key, place, paint_promise, (symbol, kit.say(key)))
-        for place, (symbol, key) in zip(places, _PROMISES, strict=True)
+        for place, (symbol, key) in zip(places, rows, strict=True)
     ]
 
 

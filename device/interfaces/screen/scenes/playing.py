@@ -18,6 +18,7 @@ from device.interfaces.screen.view import Action, OpenSheet, ScreenView, Sheet
 from device.interfaces.screen.wording import mood_words
 from device.readings import Dislike, KioskState, Like, Pause, Play, Skip, Stop, Strategy
 
+LIVE_TOUCH = 48
 STRATEGY_ICONS = {
     Strategy.MATCH: "match",
     Strategy.LIFT: "lift",
@@ -59,7 +60,7 @@ def _track(kit: Kit, state: KioskState, view: ScreenView, cover: Area, words: Ar
             text("title", words, kit.say("playing.choosing"), TITLE, "soft", lines=3),
         ]
     own = Keyed(id(view.cover), view.cover) if view.cover is not None else None
-    live, words = words.top(kit.px(40), kit.px(8))
+    live, words = words.top(kit.px(LIVE_TOUCH))
     reason, words = words.base(kit.px(88), kit.px(10))
     names = Keyed((track.title, track.artist), (track.title or track.path.stem, track.artist))
     parts = [
@@ -239,7 +240,8 @@ def paint_live(
     """A bead in the colour of the mood, its word, a heart and its rate."""
     theme = kit.theme
     style = Style(18, 13)
-    height = area.h
+    height = kit.px(40)
+    area = area.top(height)[0]  # What is touched is higher than what is seen.
     room = area.w - kit.px(44)
     speed_w = kit.type.width(speed, style) + kit.px(46) if speed else 0
     mood_w = min(kit.type.width(mood, style), max(kit.px(40), room - speed_w))

@@ -1,5 +1,6 @@
 """What the kiosk itself says is never cut, in no language, size or look."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from device.interfaces.screen.canvas import render
 from device.interfaces.screen.typesetting import ELLIPSIS, Typesetter
 from device.interfaces.screen.wording import LANGUAGES
+from device.readings import WorkerHealth
+from tests.fakes.kiosk_states import CONSENT, IDLE
 from tests.fakes.screens import moments, view
 
 FOREIGN = {"long", "faults"}
@@ -29,7 +32,9 @@ def test_own_words_are_whole(
         return font, rows
 
     monkeypatch.setattr(Typesetter, "_fit", watched)
-    for name, state, opened in moments():
-        if name not in FOREIGN:
-            render(state, view(*size, language=language, large_type=large, **opened))
+    seen = [(state, opened) for name, state, opened in moments() if name not in FOREIGN]
+    told = (WorkerHealth("mqtt", "running", False),)
+    seen += [(replace(state, health=told, finger_on=True), {}) for state in (IDLE, CONSENT)]
+    for state, opened in seen:
+        render(state, view(*size, language=language, large_type=large, **opened))
     assert not cut
