@@ -47,11 +47,11 @@ def run(args: argparse.Namespace) -> int:
     from device.commands.setup_questions import Dialogue, ask_all
     from device.config import SYSTEM_CONFIG
 
-    path = args.config or Path(os.environ.get("ATTUNE_CONFIG", SYSTEM_CONFIG))
+    path = (args.config or Path(os.environ.get("ATTUNE_CONFIG") or SYSTEM_CONFIG)).absolute()
     setup_files.check_writable(path)
     before = _present(path)
     try:
-        answers = ask_all(Dialogue(), before)
+        answers = ask_all(Dialogue(), before, services=path == SYSTEM_CONFIG)
     except KeyboardInterrupt as interrupt:
         print()
         raise CommandError("broken off; nothing was changed", exit_code=130) from interrupt
@@ -68,13 +68,27 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _present(path: Path) -> dict[str, Any]:
-    """Return the settings as they stand in the file; none where there is no file."""
+    """Return the settings as they stand in the file; none where there is no file.
+
+    Raises CommandError where they are wrong: before the first question rather than after the
+    last. Only the place may be: that is the first question.
+    """
+    from device.config import ConfigError, parse
+
     if not path.exists():
         return {}
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise CommandError(f"{path}: cannot be taken over: {error}; mend or move it") from error
+    elsewhere = tables.copy()
+    if isinstance(kiosk := tables.get("kiosk"), dict):
+        elsewhere["kiosk"] = {key: value for key, value in kiosk.items() if key != "place"}
+    try:
+        parse(elsewhere, path)
+    except ConfigError as error:
+        raise CommandError(f"{error}\ncannot be taken over: mend or move it") from error
+    return tables
 
 
 def _check(answers: Answers, path: Path) -> None:

@@ -37,9 +37,11 @@ def write(answers: Answers, path: Path) -> list[str]:
         path.parent.mkdir(parents=True, exist_ok=True)
         if answers.get("mqtt", "username", None):
             secret = path.with_name("mqtt-password")
-            answers.put("mqtt", password_file=str(secret))
-            if answers.password is not None or not secret.exists():
-                _replace(secret, (answers.password or "") + "\n", 0o600)
+            if answers.password is not None:
+                _replace(secret, f"{answers.password}\n", 0o600)
+            known = answers.get("mqtt", "password_file", None) is not None
+            if answers.password is not None or (secret.exists() and not known):
+                answers.put("mqtt", password_file=str(secret))
         if path.exists():
             kept = path.with_suffix(".toml.before-setup")
             shutil.copy2(path, kept)
@@ -104,7 +106,7 @@ def adapt_services(answers: Answers, units: Path = UNITS) -> list[str]:
     """Let the services see the music and no more of the network than they need; start them."""
     music = [Path(one) for one in answers.get("catalog", "music", [])]
     kiosk = ["[Service]", *_music_lines(music), *_network_lines(answers.get("mqtt", "host", ""))]
-    watched = ["[Path]", "PathChanged=", *(f"PathChanged={folder}" for folder in music)]
+    watched = ["[Path]", "PathChanged=", *(f"PathChanged={_watched(folder)}" for folder in music)]
     try:
         _drop_in(units, "attune.service", kiosk)
         _drop_in(units, "attune-catalog.service", ["[Service]", *_music_lines(music)])
@@ -126,6 +128,10 @@ def _quoted(folder: Path) -> str:
     r"""Quote for systemd: ``%`` is a specifier, ``:`` ends the source, ``-`` lets it be absent."""
     text = str(folder).replace("\\", "\\\\").replace("%", "%%").replace(":", "\\:")
     return f'"-{text}"' if " " in text else f"-{text}"
+
+
+def _watched(folder: Path) -> str:
+    return str(folder).replace("%", "%%")
 
 
 def _network_lines(host: str) -> list[str]:

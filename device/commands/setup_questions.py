@@ -15,6 +15,7 @@ from device.commands.errors import CommandError
 from device.identity import NAMELESS, own_kiosk_id
 
 TRIES = 5
+TOO_SOON = "the answers ended too soon; nothing was changed"
 LAW = """\
 Attune reads emotions from faces and pulse. In the European Union that is prohibited at the
 workplace and in education since 2 February 2025 (AI Act, Regulation (EU) 2024/1689,
@@ -114,7 +115,10 @@ class Dialogue:
     def secret(self, question: str) -> str:
         """Return a password; a terminal does not show it."""
         if sys.stdin.isatty():
-            return getpass.getpass(f"{question}: ")
+            try:
+                return getpass.getpass(f"{question}: ")
+            except EOFError as error:
+                raise CommandError(TOO_SOON) from error
         return self._line(f"{question}: ")
 
     @staticmethod
@@ -122,14 +126,17 @@ class Dialogue:
         try:
             line = input(prompt)
         except EOFError as error:
-            raise CommandError("the answers ended too soon; nothing was changed") from error
+            raise CommandError(TOO_SOON) from error
         if not sys.stdin.isatty():
             print()
         return line
 
 
-def ask_all(dialogue: Dialogue, before: dict[str, Any]) -> Answers:
-    """Ask everything; raises CommandError where the box may not be used or answers lack."""
+def ask_all(dialogue: Dialogue, before: dict[str, Any], *, services: bool = True) -> Answers:
+    """Ask everything; without ``services`` not whether to start them.
+
+    Raises CommandError where the box may not be used or answers lack.
+    """
     answers = Answers({name: dict(table) for name, table in before.items()})
     _ask_place(dialogue, answers)
     _ask_identity(dialogue, answers)
@@ -141,7 +148,7 @@ def ask_all(dialogue: Dialogue, before: dict[str, Any]) -> Answers:
         answers.get("history", "keep", False),
     )
     answers.put("history", keep=keep)
-    answers.start = dialogue.yes("Start the kiosk now and at every boot?", True)
+    answers.start = services and dialogue.yes("Start the kiosk now and at every boot?", True)
     return answers
 
 
@@ -224,7 +231,7 @@ def _ask_broker(dialogue: Dialogue, answers: Answers) -> None:
         answers.get("mqtt", "host", "") or "-",
     )
     if host == "-":
-        answers.tables.pop("mqtt", None)
+        answers.put("mqtt", host=None)
         return
     tls = dialogue.yes("Is the connection encrypted (TLS)?", answers.get("mqtt", "tls", True))
     usual = "8883" if tls else "1883"
@@ -238,10 +245,13 @@ def _ask_broker(dialogue: Dialogue, answers: Answers) -> None:
         )
     known = answers.get("mqtt", "username", "")
     user = dialogue.ask("User name there (-: none)", known or "-")
-    answers.put(
-        "mqtt", host=host, port=int(port), tls=tls,
-        ca_file=ca_file or None, username=None if user == "-" else user,
-    )  # fmt: skip
+    answers.put("mqtt", host=host, port=int(port), tls=tls, ca_file=ca_file or None)
+    if not tls:
+        answers.put("mqtt", cert_file=None, key_file=None)
+    if user == "-":
+        answers.put("mqtt", username=None, password_file=None)
+    else:
+        answers.put("mqtt", username=user)
     if user != "-":
         said = dialogue.secret(f"Its password (empty: {'as it is' if known else 'none'})")
         answers.password = said or None

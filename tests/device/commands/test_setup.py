@@ -36,8 +36,8 @@ def run_setup(config: Path, *said: str) -> Done:
 
 
 def answers(music: Path, place: str = "1", broker: tuple[str, ...] = ("-",)) -> list[str]:
-    #      place, language, name, camera, sensor, sound, music, broker, history, start
-    return [place, "de", "Hall 2", "1", "none", "1", str(music), *broker, "n", "n"]
+    #      place, language, name, camera, sensor, sound, music, broker, history
+    return [place, "de", "Hall 2", "1", "none", "1", str(music), *broker, "n"]
 
 
 def test_the_answers_become_settings_that_are_right(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_second_run_keeps_what_it_does_not_ask(tmp_path: Path) -> None:
     assert "# a word" in (tmp_path / "kiosk.toml.before-setup").read_text()
 
 
-@pytest.mark.parametrize("how_many", [0, 1, 4, 9])
+@pytest.mark.parametrize("how_many", [0, 1, 4, 8])
 def test_answers_that_end_too_soon_change_nothing(tmp_path: Path, how_many: int) -> None:
     config = tmp_path / "kiosk.toml"
     config.write_text("[kiosk]\n")
@@ -110,6 +110,74 @@ def test_a_broken_file_is_not_overwritten(tmp_path: Path) -> None:
     assert config.read_text() == "[kiosk\n"
 
 
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [("foo = 1\n", "unknown key 'foo'"), ("kiosk = 3\n", "'kiosk'"),
+     ('[catalog]\nmusic = "/srv/music"\n', "'catalog.music'"),
+     ("[mqtt]\nport = true\n[sceen]\n", "unknown key 'sceen'")],
+)  # fmt: skip
+def test_settings_that_are_wrong_are_named_before_the_first_question(
+    tmp_path: Path, text: str, named: str
+) -> None:
+    config = tmp_path / "kiosk.toml"
+    config.write_text(text)
+    done = run_setup(config, *answers(tmp_path))
+    assert done.returncode == 1
+    assert named in done.stderr
+    assert "mend or move it" in done.stderr
+    assert "?" not in done.stdout
+    assert config.read_text() == text
+
+
+def test_a_place_that_is_refused_may_be_changed(tmp_path: Path) -> None:
+    config = tmp_path / "kiosk.toml"
+    config.write_text('[kiosk]\nplace = "school"\n')
+    assert run_setup(config, *answers(tmp_path)).returncode == 0
+    assert load(config).kiosk.place == "home"
+
+
+def test_a_password_kept_elsewhere_stays_where_it_is(tmp_path: Path) -> None:
+    config, secret = tmp_path / "kiosk.toml", tmp_path / "my-secret"
+    secret.write_text("mine\n")
+    config.write_text(f'[mqtt]\nhost = "10.0.0.7"\nusername = "hall"\npassword_file = "{secret}"\n')
+    kept = ("10.0.0.7", "n", "1883", "hall", "")
+    assert run_setup(config, *answers(tmp_path, broker=kept)).returncode == 0
+    assert load(config).mqtt.password_file == secret
+    assert not (tmp_path / "mqtt-password").exists()
+    new = ("10.0.0.7", "n", "1883", "hall", "new")
+    assert run_setup(config, *answers(tmp_path, broker=new)).returncode == 0
+    assert load(config).mqtt.password_file == tmp_path / "mqtt-password"
+    assert secret.read_text() == "mine\n"
+
+
+def test_a_broker_without_user_or_encryption_may_follow_one_with(tmp_path: Path) -> None:
+    config = tmp_path / "kiosk.toml"
+    for name in ("ca", "cert", "key"):
+        (tmp_path / name).touch()
+    config.write_text(
+        f'[mqtt]\nhost = "10.0.0.7"\nusername = "hall"\npassword_file = "{tmp_path}/key"\n'
+        f'tls = true\nca_file = "{tmp_path}/ca"\ncert_file = "{tmp_path}/cert"\n'
+        f'key_file = "{tmp_path}/key"\nbase_topic = "mine"\n'
+    )
+    broker = ("10.0.0.8", "n", "1883", "-")
+    done = run_setup(config, *answers(tmp_path, broker=broker))
+    assert done.returncode == 0, done.stderr
+    mqtt = load(config).mqtt
+    assert (mqtt.host, mqtt.tls, mqtt.username, mqtt.base_topic) == ("10.0.0.8", False, "", "mine")
+    # And none at all keeps what was not asked about.
+    assert run_setup(config, *answers(tmp_path)).returncode == 0
+    assert (load(config).mqtt.host, load(config).mqtt.base_topic) == ("", "mine")
+
+
+def test_what_is_written_holds_wherever_the_kiosk_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    broker = ("10.0.0.7", "n", "1883", "hall", "word")
+    assert run_setup(Path("kiosk.toml"), *answers(tmp_path, broker=broker)).returncode == 0
+    assert load(tmp_path / "kiosk.toml").mqtt.password_file == tmp_path / "mqtt-password"
+
+
 def test_wrong_answers_are_asked_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -118,7 +186,7 @@ def test_wrong_answers_are_asked_again(
     said[said.index(str(tmp_path))] = "music"
     said.insert(said.index("music") + 1, str(tmp_path))
     monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(said) + "\n"))
-    found = ask_all(Dialogue(), {})
+    found = ask_all(Dialogue(), {}, services=False)
     assert found.tables["kiosk"]["place"] == "public"
     assert found.tables["catalog"]["music"] == [str(tmp_path)]
     out = capsys.readouterr().out
@@ -183,7 +251,9 @@ def test_the_services_see_the_music_and_no_more(tmp_path: Path) -> None:
     assert 'BindReadOnlyPaths="-/home/eva/Music\\: all 100%%"' in kiosk
     assert "/srv/music" not in kiosk
     assert "IPAddressAllow=\nIPAddressAllow=localhost 192.168.1.4\n" in kiosk
-    assert "PathChanged=/srv/music" in (tmp_path / "attune-catalog.path.d/setup.conf").read_text()
+    watched = (tmp_path / "attune-catalog.path.d/setup.conf").read_text()
+    assert "PathChanged=/home/eva/Music: all 100%%\n" in watched
+    assert "PathChanged=/srv/music\n" in watched
     # Without a broker it reaches the box itself and no more; the music is seen by all services.
     given_answers.put("mqtt", host=None)
     given_answers.put("catalog", music=["/srv/music"])
