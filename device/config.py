@@ -27,7 +27,18 @@ from device.readings import Strategy
 SYSTEM_CONFIG = Path("/etc/attune/kiosk.toml")
 
 Percent = Annotated[float, Field(ge=0, le=100)]
-OwnPath = Annotated[Path, AfterValidator(Path.expanduser)]
+
+
+def _own(path: Path) -> Path:
+    if "\0" in str(path):
+        raise ValueError("no path holds a NUL")
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"there is no user {path.parts[0][1:]!r} here") from error
+
+
+OwnPath = Annotated[Path, AfterValidator(_own)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -266,8 +277,10 @@ def load(path: Path) -> Settings:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(path, [f"cannot be read: {error}"]) from error
+    except OSError as error:
+        raise ConfigError(path, [f"cannot be read: {error.strerror}"]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(path, [f"is not text in UTF-8: {error}"]) from error
     try:
         data = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:  # The last: a thousand brackets.
@@ -283,7 +296,7 @@ def find_and_load(given: Path | None = None) -> Settings:
 
 def settings_file(given: Path | None = None) -> Path | None:
     """Return the file that :func:`find_and_load` takes; None: there is none, for the defaults."""
-    if given is None and "ATTUNE_CONFIG" in os.environ:
+    if given is None and os.environ.get("ATTUNE_CONFIG"):
         given = Path(os.environ["ATTUNE_CONFIG"])
     if given is None and SYSTEM_CONFIG.is_file():
         given = SYSTEM_CONFIG
@@ -312,6 +325,13 @@ def known_keys(*tables: str) -> tuple[str, ...]:
     return tuple(section.model_fields)
 
 
+_SHAPES = {
+    "tuple_type": 'input should be a list such as ["one", "two"]',
+    "model_type": "input should be a table: its keys stand below its name in brackets",
+}
+"""Kinds of values in the words of TOML, not of Python."""
+
+
 def _describe(fault: Any) -> str:
     where = [str(part) for part in fault["loc"]]
     key = ".".join(where)
@@ -319,4 +339,5 @@ def _describe(fault: Any) -> str:
         close = difflib.get_close_matches(where[-1], known_keys(*where[:-1]), 1, 0.5)
         hint = f"; did you mean '{close[0]}'?" if close else ""
         return f"unknown key '{key}'{hint}"
-    return f"'{key}': {fault['msg'][0].lower()}{fault['msg'][1:]}, found {fault['input']!r}"
+    message = _SHAPES.get(fault["type"], fault["msg"].removeprefix("Value error, "))
+    return f"'{key}': {message[0].lower()}{message[1:]}, found {fault['input']!r}"

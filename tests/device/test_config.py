@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device.config import ConfigError, Settings, find_and_load, load, parse
+from device.config import ConfigError, Settings, find_and_load, load, parse, settings_file
 
 
 def test_the_defaults_are_right() -> None:
@@ -35,15 +35,30 @@ def test_all_faults_are_named_at_once_with_key_range_and_value(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("content", "fault"),
-    [(b"[camera", "not valid TOML"), (b"\xff\xfe", "cannot be read")],
+    [(b"[camera", "not valid TOML"), (b"\xff\xfe", "is not text in UTF-8")],
 )
 def test_a_file_that_is_no_toml_is_named(tmp_path: Path, content: bytes, fault: str) -> None:
     path = tmp_path / "kiosk.toml"
     path.write_bytes(content)
     with pytest.raises(ConfigError, match=fault):
         load(path)
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match=r"none\.toml: cannot be read: No such file"):
         load(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("data", "fault"),
+    [
+        ({"catalog": {"music": "/srv"}}, "'catalog.music': input should be a list such as"),
+        ({"kiosk": 3}, "'kiosk': input should be a table: "),
+        ({"catalog": {"folder": "~no such user/x"}}, "there is no user 'no such user' here"),
+        ({"kiosk": {"state_dir": "a\0b"}}, "no path holds a NUL"),
+        ({"mqtt": {"password_file": "/x"}}, "'mqtt': password_file does nothing"),
+    ],
+)
+def test_a_fault_is_told_in_the_words_of_the_file(data: dict[str, object], fault: str) -> None:
+    with pytest.raises(ConfigError, match=fault):
+        parse(data)
 
 
 def test_settings_do_not_change_after_loading() -> None:
@@ -58,6 +73,8 @@ def test_the_file_of_the_environment_is_taken(
     path.write_text('[kiosk]\nname = "Hall"\n')
     monkeypatch.setenv("ATTUNE_CONFIG", str(path))
     assert find_and_load().kiosk.name == "Hall"
+    monkeypatch.setenv("ATTUNE_CONFIG", "")
+    assert settings_file() != Path()
 
 
 json_like = st.recursive(
