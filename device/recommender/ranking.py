@@ -119,9 +119,9 @@ class Recommender:
 
     def note_started(self, choice: TrackChoice) -> None:
         """Remember that the choice is being played."""
-        self._store.note_played(choice.track.path)
         if choice.track.artist:
             self._artists.append(choice.track.artist)
+        self._store.note_played(choice.track.path)  # Last: a full disk may keep it from that.
 
     def note_unplayable(self, track_id: int) -> None:
         """Leave a track out for the rest of this run: its file could not be played."""

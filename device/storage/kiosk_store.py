@@ -33,6 +33,8 @@ CREATE TABLE visits (
 NOWHERE = Path(":memory:")
 FILE_NAME = "kiosk.sqlite"
 
+_NOT_KEPT = "%s; likes and plays are not kept until it is mended"
+
 FeedbackKind = Literal["like", "dislike", "skip"]
 
 
@@ -72,7 +74,7 @@ def open_store(state_dir: Path, wall_clock: Callable[[], float]) -> KioskStore:
     try:
         return KioskStore(state_dir / FILE_NAME, wall_clock)
     except StoreError as error:
-        log.error("%s; likes and plays are not kept until it is mended", error)
+        log.error(_NOT_KEPT, error)
         return KioskStore(NOWHERE, wall_clock)
 
 
@@ -83,15 +85,24 @@ class KioskStore:
         """Open or create the file (``:memory:`` keeps nothing); StoreError names it."""
         self._wall_clock = wall_clock
         self._path = path
+        self._open()
+
+    def _open(self) -> None:
         try:
-            if path != NOWHERE:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            self._base = sqlite3.connect(path, timeout=2.0, isolation_level=None)
+            if self._path != NOWHERE:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._base = sqlite3.connect(self._path, timeout=2.0, isolation_level=None)
             self._base.execute("PRAGMA journal_mode = WAL")
             self._base.execute("PRAGMA synchronous = FULL")
             self._migrate()
+            # A worn-out card loses pages in the middle, which would show at the first choice only.
+            (sound,) = self._base.execute("PRAGMA quick_check(1)").fetchone()
+            if sound != "ok":
+                raise sqlite3.DatabaseError("it is damaged")
         except (OSError, sqlite3.Error) as error:
-            raise StoreError(f"{path}: the kiosk's memory cannot be opened: {error}") from error
+            raise StoreError(
+                f"{self._path}: the kiosk's memory cannot be opened: {error}"
+            ) from error
 
     def __enter__(self) -> Self:
         return self
@@ -131,8 +142,20 @@ class KioskStore:
         )  # fmt: skip
 
     def memories(self, paths: Iterable[Path]) -> dict[Path, TrackMemory]:
-        """Return what is known of each of the given tracks."""
-        return {path: self._memory(str(path)) for path in paths}
+        """Return what is known of each of the given tracks.
+
+        Of a file that can no longer be read nothing is: a new memory is begun, which lasts as
+        long as the store, and music goes on.
+        """
+        asked = list(paths)
+        try:
+            return {path: self._memory(str(path)) for path in asked}
+        except sqlite3.Error as error:
+            log.error(_NOT_KEPT, f"{self._path}: cannot be read: {error}")
+            self._base.close()
+            self._path = NOWHERE
+            self._open()
+            return dict.fromkeys(asked, TrackMemory())
 
     def visits(self) -> list[VisitSummary]:
         """Return the kept visits, oldest first."""

@@ -18,6 +18,7 @@ from device.storage.kiosk_store import (
     open_store,
 )
 
+PAGE_BYTES = 4096
 SONG = Path("/music/song.flac")
 
 
@@ -51,6 +52,55 @@ def test_a_damaged_file_is_left_for_rescue_and_music_goes_on(
         assert store.memories([SONG])[SONG].likes == 1
     assert str(tmp_path / FILE_NAME) in caplog.text
     assert (tmp_path / FILE_NAME).read_bytes() == b"no database" * 100
+
+
+def lose_pages(path: Path) -> bytes:
+    """Overwrite every page but the first few, as a worn-out card would; return what is left."""
+    held = bytearray(path.read_bytes())
+    assert len(held) > 10 * PAGE_BYTES
+    for at in range(5 * PAGE_BYTES, len(held), PAGE_BYTES):
+        held[at : at + PAGE_BYTES] = b"\xff" * PAGE_BYTES
+    path.write_bytes(held)
+    return bytes(held)
+
+
+def remember_many(store: KioskStore) -> list[Path]:
+    songs = [Path(f"/music/{number}.mp3") for number in range(700)]
+    for song in songs:
+        store.note_played(song)
+    return songs
+
+
+def test_a_file_that_lost_pages_is_left_for_rescue_and_music_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with open_store(tmp_path, lambda: 0.0) as store:
+        songs = remember_many(store)
+    left = lose_pages(tmp_path / FILE_NAME)
+    with open_store(tmp_path, lambda: 5.0) as store:
+        assert store.memories(songs)[songs[0]].last_played_at is None
+        store.note_played(songs[0])
+        assert store.memories(songs)[songs[0]].last_played_at == 5.0
+    assert (
+        f"{tmp_path / FILE_NAME}: the kiosk's memory cannot be opened: it is damaged; likes"
+        in caplog.text
+    )
+    assert (tmp_path / FILE_NAME).read_bytes() == left
+
+
+def test_a_file_that_breaks_while_the_kiosk_runs_is_forgotten_and_music_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with open_store(tmp_path, lambda: 0.0) as store:
+        songs = remember_many(store)
+    with open_store(tmp_path, lambda: 5.0) as store:
+        lose_pages(tmp_path / FILE_NAME)
+        store._base.execute("PRAGMA shrink_memory")  # As if the pages had not been read of late.
+        assert set(store.memories(songs)) == set(songs)
+        store.note_played(songs[0])
+        assert store.memories(songs)[songs[0]].last_played_at == 5.0
+    assert caplog.text.count("cannot be read") == 1
+    assert "likes and plays are not kept" in caplog.text
 
 
 def test_a_file_of_a_newer_attune_is_refused(tmp_path: Path) -> None:
