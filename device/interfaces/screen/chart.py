@@ -97,9 +97,9 @@ def _legend(
     labels: tuple[str, ...],
     colours: Sequence[Colour],
 ) -> None:
-    for column, label, colour in zip(
-        area.columns((1, 1, 1), kit.px(8)), labels, colours, strict=True
-    ):
+    # As wide as its word: else the longest would be written smaller than the others.
+    shares = [kit.type.width(label, SMALL) + kit.px(24) for label in labels]
+    for column, label, colour in zip(area.columns(shares, kit.px(8)), labels, colours, strict=True):
         draw.disc(surface, (column.x + 6 * kit.scale, column.centre[1]), 5 * kit.scale, colour)
         room = column.left(kit.px(20))[1]
         kit.type.write(surface, label, room, SMALL, kit.theme.soft)

@@ -17,7 +17,8 @@ from device.readings import KioskState
 NAME = "Attune"
 MARGIN = 24
 HEADER = 68
-STRIP = 44
+STRIP, STRIP_MOST, STRIP_LINES, STRIP_SIDES = 44, 62, 3, 66
+"""Of the line of plain words: its least height, that of its text, and the room beside it."""
 GAP = 14
 
 
@@ -39,8 +40,11 @@ def around(
     line = plain_words(kit, state, view)
     body = rest.inset(kit.px(MARGIN), 0)
     if line:
-        strip, body = body.base(kit.px(STRIP) + kit.px(12), kit.px(10))
-        parts.append(Part("strip", strip.top(kit.px(STRIP))[0], paint_strip, (line,)))
+        room_px = body.w - kit.px(STRIP_SIDES)
+        words_px = kit.type.measure(line, room_px, kit.px(STRIP_MOST), SMALL, STRIP_LINES)
+        high = max(kit.px(STRIP), words_px + kit.px(8))
+        strip, body = body.base(high + kit.px(12), kit.px(10))
+        parts.append(Part("strip", strip.top(high)[0], paint_strip, (line,)))
     else:
         body = body.base(kit.px(20))[1]
     return parts, body
@@ -103,13 +107,14 @@ def paint_strip(surface: pygame.Surface, kit: Kit, area: Area, line: str) -> Non
     """What is wrong, in one line."""
     theme = kit.theme
     fill = (*theme.gold, 30) if theme.glow else theme.panel
-    draw.box(surface, area, area.h // 2, fill, (*theme.gold, 120), theme.line_px)
+    radius = min(area.h // 2, kit.px(STRIP) // 2)
+    draw.box(surface, area, radius, fill, (*theme.gold, 120), theme.line_px)
     side = kit.px(22)
     surface.blit(
         icon("warn", side, theme.gold), (area.x + kit.px(16), area.y + (area.h - side) // 2)
     )
-    room = Area(area.x + kit.px(50), area.y, area.w - kit.px(66), area.h)
-    kit.type.write(surface, line, room, SMALL, theme.ink, lines=2)
+    room = Area(area.x + kit.px(50), area.y, area.w - kit.px(STRIP_SIDES), area.h)
+    kit.type.write(surface, line, room, SMALL, theme.ink, lines=STRIP_LINES)
 
 
 def paint_text(

@@ -15,6 +15,7 @@ from device.interfaces.screen.view import ScreenView
 from device.readings import KioskState, Start, Stop
 
 MQTT_WORKER = "mqtt"
+BEGIN = 74
 
 
 def idle(kit: Kit, state: KioskState, view: ScreenView) -> Scene:
@@ -24,17 +25,20 @@ def idle(kit: Kit, state: KioskState, view: ScreenView) -> Scene:
     notice, body = body.base(kit.px(126 if kit.portrait else 56), kit.px(14))
     parts += promises(kit, state, notice)
     words = _words_beside_orb(kit, view, body, parts)
-    texts, press = words.rows((5, 3), kit.px(22))
+    # What is to be pressed keeps its height where a line of plain words takes some of the rest.
+    gap, hint_px = kit.px(22), kit.px(30) if state.sensor.connected else 0
+    least_px = kit.px(BEGIN) + kit.px(8) + hint_px
+    press, texts = words.base(max(least_px, (words.h - gap) * 3 // 8), gap)
     title, below = texts.rows((7, 2), kit.px(4))
     parts += [
         text("title", title, kit.say("idle.title"), HERO, anchor="base", lines=3),
         text("subtitle", below, kit.say("idle.subtitle"), Style(25, 16), "soft", anchor="base"),
     ]
-    button, hint = press.top(kit.px(74), kit.px(8))
+    button, hint = press.top(kit.px(BEGIN), kit.px(8))
     button = button.left(min(button.w, kit.px(330)))[0]
     parts.append(pill(view, "begin", button, kit.say("idle.begin"), begin, kind="main"))
     if state.sensor.connected:
-        hint = hint.top(kit.px(30))[0]
+        hint = hint.top(hint_px)[0]
         parts.append(text("finger", hint, kit.say("idle.finger"), SMALL, "soft", anchor="top"))
     return Scene("idle", (kit.theme.accent, kit.theme.cool), tuple(parts), everywhere=begin)
 

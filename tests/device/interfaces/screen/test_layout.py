@@ -57,6 +57,16 @@ def test_every_button_is_large_enough_and_answers(size: tuple[int, int]) -> None
             assert hit(state, shown, *part.area.centre) == part.at(*part.area.centre)
 
 
+@pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
+def test_beside_a_warning_the_invitation_keeps_its_button_and_hint(size: tuple[int, int]) -> None:
+    shown = view(*size)
+    scene = compose(replace(IDLE, message="No loudspeaker: connect one, the music waits"), shown)
+    for name, least in (("begin", 72), ("finger", 28)):
+        part = scene.part(name)
+        assert part is not None
+        assert part.area.h >= kit_for(shown).px(least), name
+
+
 def test_every_command_of_the_screen_says_where_it_came_from() -> None:
     for _, state, opened in moments():
         for part in compose(state, view(**opened)).parts:

@@ -8,8 +8,9 @@ import pytest
 from device.interfaces.screen.canvas import render
 from device.interfaces.screen.typesetting import ELLIPSIS, Typesetter
 from device.interfaces.screen.wording import LANGUAGES
+from device.phrases import PHRASES
 from device.readings import WorkerHealth
-from tests.fakes.kiosk_states import CONSENT, IDLE
+from tests.fakes.kiosk_states import ASKING, CONSENT, IDLE
 from tests.fakes.screens import moments, view
 
 FOREIGN = {"long", "faults"}
@@ -35,6 +36,8 @@ def test_own_words_are_whole(
     seen = [(state, opened) for name, state, opened in moments() if name not in FOREIGN]
     told = (WorkerHealth("mqtt", "running", False),)
     seen += [(replace(state, health=told, finger_on=True), {}) for state in (IDLE, CONSENT)]
+    answer = PHRASES[language].not_understood.format(text="I really cannot say how I feel just now")
+    seen += [(replace(state, message=answer), {}) for state in (IDLE, ASKING)]
     for state, opened in seen:
         render(state, view(*size, language=language, large_type=large, **opened))
     assert not cut
