@@ -353,16 +353,16 @@ def run_info(arguments: argparse.Namespace) -> int:
 
 def run_map(arguments: argparse.Namespace) -> int:
     """Draw the library."""
-    try:
-        from catalog.map_plot import draw_map
-    except ImportError as error:
-        raise CommandError(f"a map needs matplotlib ({error}): pip install matplotlib") from error
+    from catalog.map_plot import draw_map
+
     with _library(arguments) as library:
         tracks = list(library.tracks())
     if not tracks:
         raise CommandError(f"there are no tracks in {_folder(arguments)} to draw")
     try:
         draw_map(tracks, arguments.out)
+    except ImportError as error:
+        raise CommandError(f"a map needs matplotlib ({error}): pip install matplotlib") from error
     except (OSError, ValueError) as error:
         raise CommandError(f"{arguments.out}: cannot be written: {error}") from error
     if arguments.json:

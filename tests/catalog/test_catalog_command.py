@@ -208,6 +208,14 @@ def test_the_map_is_a_picture(
         attune("map", tmp_path / "map.xyz", "--folder", folder)
 
 
+def test_without_matplotlib_the_remedy_is_named(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(CommandError, match="a map needs matplotlib"):
+        attune("map", tmp_path / "map.png", "--folder", folder)
+
+
 def test_titles_are_written_as_they_are_whatever_is_in_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
 ) -> None:
