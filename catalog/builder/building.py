@@ -87,6 +87,8 @@ def build(folders: Sequence[Path], folder: Path, options: BuildOptions) -> Build
     with alone(folder), StoreWriter(folder) as store:
         report = BuildReport()
         try:
+            if options.may_be_away and not options.only_these:
+                report.notices += _others(store, given)
             _Build(store, _roots(store, given, options), options, report).run()
         except KeyboardInterrupt:
             report.interrupted = True
@@ -238,6 +240,17 @@ def _roots(store: StoreWriter, given: Sequence[Path], options: BuildOptions) -> 
     with store.batch():
         store.put_roots(list(dict.fromkeys([*kept, *given])))
     return list(given) or _present(before, may_be_away=True)
+
+
+def _others(store: StoreWriter, given: Sequence[Path]) -> list[str]:
+    """Say which folders the settings no longer name, where they name any: their tracks stay."""
+    others = [str(root) for root in store.roots() if not _is_below(root, given)] if given else []
+    if not others:
+        return []
+    return [
+        f"the tracks of {', '.join(others)}, which an earlier build took, stay:"
+        " `attune catalog build --only` forgets them"
+    ]
 
 
 def _is_below(path: Path, folders: Sequence[Path]) -> bool:

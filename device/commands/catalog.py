@@ -275,7 +275,7 @@ def _build(music: list[Path], folder: Path, options: Any, as_json: bool) -> int:
         raise CommandError(str(error)) from error
     print(json.dumps(report_json(report, folder)) if as_json else report_text(report, folder))
     if not report.found and not report.interrupted:
-        names = ", ".join(str(place) for place in music)
+        names = ", ".join(str(place) for place in music) or "the folders of earlier builds"
         print(f"attune: no music files in {names}: is this the right folder?", file=sys.stderr)
     return 130 if report.interrupted else 0
 

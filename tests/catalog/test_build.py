@@ -165,6 +165,21 @@ def test_a_stick_that_is_away_stops_no_other_folder_and_keeps_its_tracks(
     assert build([], catalogue, ONE).unchanged == 4
 
 
+def test_a_folder_that_the_settings_name_no_longer_is_told(music: Path, catalogue: Path) -> None:
+    other = music.parent / "other"
+    write_tone(other / "third.flac", 1.2, tags=HAPPY | {"title": "Third joy"})
+    build([music, other], catalogue, ONE)
+    report = build([music], catalogue, BuildOptions(workers=1, may_be_away=True))
+    assert report.in_index == 3
+    assert len(report.notices) == 1
+    assert f"the tracks of {other}, which" in report.notices[0]
+    assert "--only" in report.notices[0]
+    only = BuildOptions(workers=1, may_be_away=True, only_these=True)
+    assert build([music], catalogue, only).in_index == 2
+    again = build([music], catalogue, BuildOptions(workers=1, may_be_away=True))
+    assert not again.notices
+
+
 def test_folders_that_are_all_away_and_one_just_typed_are_refused(
     music: Path, catalogue: Path
 ) -> None:
