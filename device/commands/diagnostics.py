@@ -101,6 +101,7 @@ class Redaction:
         mqtt, kiosk = settings.mqtt, settings.kiosk
         hidden = {mqtt.host, mqtt.username, kiosk.name, kiosk.id, os.uname().nodename}
         hidden |= {_secret(path) for path in (mqtt.password_file,) if path}
+        hidden |= _people_in(settings)
         hidden |= more
         ordinary = {"", "attune", "Attune", "localhost", "127.0.0.1"}
         self._hidden = sorted(hidden - ordinary, key=len, reverse=True)
@@ -112,6 +113,13 @@ class Redaction:
         for pattern, replacement in self.PATTERNS if addresses else ():
             text = pattern.sub(replacement or _mask_ipv6, text)
         return text
+
+
+def _people_in(settings: Settings) -> set[str]:
+    """Return the folders of people in the settings whose names the pattern would cut short."""
+    paths = (*settings.catalog.music, settings.catalog.folder, settings.kiosk.state_dir)
+    found = (re.search(r"/(?:home|media|Users)/([^/]+)", str(path)) for path in paths)
+    return {match[1] for match in found if match and re.search(r"[\s\"']", match[1])}
 
 
 def _mask_ipv6(found: re.Match[str]) -> str:

@@ -14,7 +14,8 @@ from device.cli import main
 from device.commands.diagnostics import MASK, Redaction
 from device.config import parse
 
-SECRETS = ("s3cret-word", "hallway_user", "broker.eva-family.example", "Eva's corner", "eva_kiosk")
+SECRETS = ("s3cret-word", "hallway_user", "broker.eva-family.example", "Eva's corner", "eva_kiosk",
+           "Miller")  # fmt: skip
 
 
 @pytest.fixture(name="config")
@@ -30,7 +31,7 @@ def _config(tmp_path: Path) -> Path:
         [camera]
         source = "none"
         [catalog]
-        music = ["/home/eva/Music"]
+        music = ["/home/eva/Music", "/run/media/Eva Miller/STICK"]
         [mqtt]
         host = "broker.eva-family.example"
         username = "hallway_user"
