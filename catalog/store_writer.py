@@ -22,6 +22,9 @@ from catalog.analysis import (
 from catalog.migrations import migrate
 from catalog.store import Store
 
+SAME_LENGTH_S = 0.01
+"""What is decoded of the same sound differs by no sample; of two songs hardly ever by less."""
+
 _WRITTEN_COLUMNS = (
     "digest", "size", "sidecar", "named_after", "title", "artist", "album", "genre", "language",
     "duration_s", "integrated_loudness_lufs", "true_peak_dbtp", "lead_silence_s",
@@ -67,7 +70,11 @@ class StoreWriter(Store):
                 ) from error
 
     def put_track(self, path: Path, stamp: FileStamp, analysis: TrackAnalysis) -> int:
-        """Store a content with its evidence, and the file that holds it; returns the id."""
+        """Store a content with its evidence, and the file that holds it; returns the id.
+
+        A file that got other tags stays the same track, with what its owner said of it.
+        """
+        self._carry_over(path, analysis)
         point = None if analysis.point is None else pack_point(analysis.point)
         (track_id,) = self._base.execute(
             _PUT_TRACK,
@@ -86,6 +93,18 @@ class StoreWriter(Store):
             self._fuse_anew(track_id)  # What was imported before still speaks.
         self._put_file(path, stamp, track_id)
         return int(track_id)
+
+    def _carry_over(self, path: Path, analysis: TrackAnalysis) -> None:
+        """Let the track of a file take the file's new content, where that lasts as long.
+
+        Then the tags were edited; else it is other music under an old name, and another track.
+        """
+        self._base.execute(
+            "UPDATE OR IGNORE tracks SET digest = ?1 WHERE abs(duration_s - ?2) < ?3"
+            " AND track_id = (SELECT track_id FROM files WHERE path = ?4)"
+            " AND (SELECT count(*) FROM files AS f WHERE f.track_id = tracks.track_id) = 1",
+            (analysis.digest, analysis.duration_s, SAME_LENGTH_S, str(path)),
+        )
 
     def put_imported(self, track_id: int, part: EvidencePart) -> None:
         """Add what a table from outside says of a track; it outlives analyses of the file."""

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from catalog.analysis import CatalogError
+from catalog.analysis import CatalogError, EvidencePart
 from catalog.builder import building
 from catalog.builder.building import BuildOptions, BuildReport, build
 from catalog.builder.scan import AWAY
 from catalog.builder.wire import Job
 from catalog.builder.workers import WorkerPool, WorkerSetup
+from catalog.emotions import point_from_va
 from catalog.index_file import MANIFEST_FILE, read_manifest
 from catalog.library import Library
 from catalog.store_writer import StoreWriter
@@ -93,6 +94,46 @@ def test_what_is_new_changed_moved_and_gone_is_noticed(music: Path, catalogue: P
     report = build([music], catalogue, ONE)
     assert (report.analysed, report.removed, report.in_index) == (1, 1, 2)
     assert titles(catalogue) == ["Now grief", "Sad tears"]
+
+
+def test_a_file_that_gets_other_tags_stays_banned_and_labelled_and_keeps_its_number(
+    music: Path, catalogue: Path
+) -> None:
+    build([music], catalogue, ONE)
+    part = EvidencePart("label", 1.0, 0.9, point_from_va(-0.5, 0.5), "mine.csv")
+    with StoreWriter(catalogue) as store:
+        number = store.find_track_id(music / "happy.flac")
+        assert number is not None
+        with store.batch():
+            store.ban(number, True)
+            store.put_imported(number, part)
+    write_tone(music / "happy.flac", 1.5, tags=HAPPY | {"title": "Other title"})
+    assert build([music], catalogue, ONE).analysed == 1
+    with Library.open(catalogue) as library:
+        track = library.find(str(music / "happy.flac"))
+        assert track is not None
+        assert (track.track_id, track.title) == (number, "Other title")
+        assert library.info().banned == (number,)
+        assert "label" in {one.part.source for one in library.explain(number).parts}
+    # Other music under the old name is another track.
+    write_tone(music / "happy.flac", 2.5, tags=HAPPY)
+    build([music], catalogue, ONE)
+    with Library.open(catalogue) as library:
+        assert library.count == 2
+
+
+def test_a_copy_that_gets_other_tags_leaves_the_track_to_the_other_file(
+    music: Path, catalogue: Path
+) -> None:
+    shutil.copy(music / "happy.flac", music / "copy.flac")
+    build([music], catalogue, ONE)
+    write_tone(music / "copy.flac", 1.5, tags=HAPPY | {"title": "Other title"})
+    build([music], catalogue, ONE)
+    assert titles(catalogue) == ["Happy joy", "Other title", "Sad tears"]
+    # And back again: a content that is known already.
+    shutil.copy(music / "happy.flac", music / "copy.flac")
+    build([music], catalogue, ONE)
+    assert titles(catalogue) == ["Happy joy", "Sad tears"]
 
 
 def test_new_lyrics_beside_a_file_make_it_new(music: Path, catalogue: Path) -> None:
