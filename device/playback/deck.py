@@ -253,20 +253,36 @@ class Deck:
         crossfade = self._frames(self._settings.crossfade_s)
         follower = self._next
         if follower is not None:
-            fade_s = min(self._crossfade_s(follower), self._crossfade_s(current))
             if (
                 current.source.ended
-                and remaining <= self._frames(fade_s)
-                and remaining > self._frames(SHORT_FADE_S)
+                and self._frames(SHORT_FADE_S) < remaining
+                and remaining <= self._crossfade_frames(current, follower)
                 and follower.ready(min(self._frames(READY_S), remaining))
             ):
-                self._next = None
-                self._let_go(current, "finished", remaining / self.rate_hz)
-                self._start(follower, remaining)
+                self._cross(current, follower, remaining)
         elif not self._nears_end_told and remaining <= crossfade + self._frames(NEARS_END_S):
             self._nears_end_told = True
             self._events.append(NearsEnd(current.order.voice))
         self._soften_end(frames)
+
+    def _crossfade_frames(self, current: Voice, follower: Voice) -> int:
+        """How many frames before its end a track begins to make way for the next."""
+        fade_s = min(self._crossfade_s(follower), self._crossfade_s(current))
+        usual, ending = self._frames(fade_s), current.ending
+        if ending is None or not self._settings.crossfade_s:
+            return usual
+        return ending.crossfade_frames(usual, self.rate_hz)
+
+    def _cross(self, current: Voice, follower: Voice, remaining: int) -> None:
+        """Let the next track in as the one that ends makes room."""
+        ending = current.ending if current.fade.full else None
+        self._next = None
+        self._let_go(current, "finished", remaining / self.rate_hz)
+        self._start(follower, remaining)
+        if ending is not None:
+            ends, begins = ending.course(remaining, self.rate_hz)
+            current.fade.along(ends, remaining)
+            follower.fade.along(begins, remaining)
 
     def _soften_end(self, frames: int) -> None:
         """Where nothing follows, a wave that ends in its middle is faded."""

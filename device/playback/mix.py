@@ -112,32 +112,40 @@ class EqualPowerFade:
 
     def __init__(self, level: float = 0.0) -> None:
         self._level = level
-        self._goal = level
-        self._step = 0.0
+        self._corners = np.array([level])
+        self._frames = self._at = 0
 
     def to(self, level: float, frames: int) -> None:
         """Move to ``level`` (0 silent .. 1 full) within ``frames``."""
-        self._goal = level
-        self._step = (level - self._level) / max(1, frames)
+        self.along(np.array([level]), frames)
+
+    def along(self, levels: NDArray[np.float64], frames: int) -> None:
+        """Move through ``levels``, evenly spread over ``frames``; the last one stays."""
+        self._corners = np.concatenate(([self._level], levels))
+        self._frames, self._at = max(1, frames), 0
 
     @property
     def fading_out(self) -> bool:
-        return self._goal == 0.0
+        return bool(self._corners[-1] == 0.0)
+
+    @property
+    def full(self) -> bool:
+        """True when the gain is 1 and stays there."""
+        return self._level == 1.0 and bool(self._corners[-1] == 1.0)
 
     @property
     def silent(self) -> bool:
         """True when the gain is 0 and stays there."""
-        return self._goal == 0.0 and self._level == 0.0
+        return self._level == 0.0 and self.fading_out
 
     def gains(self, frames: int) -> NDArray[np.float32] | float:
         """Return the next gains: (frames, 1), or one number where nothing moves."""
-        if self._level == self._goal:
+        if self._at >= self._frames:
             return float(np.sin(self._level * np.pi / 2))
-        path = self._level + self._step * np.arange(1, frames + 1)
-        low, high = sorted((self._level, self._goal))
-        path = np.clip(path, low, high)
-        self._level = float(path[-1])
-        if abs(self._level - self._goal) < abs(self._step) / 2:
-            self._level = self._goal
+        legs = len(self._corners) - 1
+        places = np.arange(self._at + 1, self._at + frames + 1) * (legs / self._frames)
+        path = np.interp(places, np.arange(legs + 1), self._corners)
+        self._at += frames
+        self._level = float(self._corners[-1] if self._at >= self._frames else path[-1])
         gains: NDArray[np.float32] = np.sin(path * (np.pi / 2)).astype(np.float32)[:, None]
         return gains

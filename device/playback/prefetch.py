@@ -88,6 +88,12 @@ class Prefetch:
             self._changed.notify_all()
         return np.concatenate(parts) if parts else np.zeros((0, 2), np.float32)
 
+    def in_hand(self) -> NDArray[np.float32]:
+        """Return all that can be read now, without taking it."""
+        with self._changed:
+            blocks = list(self._blocks)
+        return np.concatenate(blocks) if blocks else np.zeros((0, 2), np.float32)
+
     def wait(self, frames: int, timeout_s: float) -> bool:
         """Wait until ``frames`` are available or the end is known (offline rendering)."""
         with self._changed:

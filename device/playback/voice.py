@@ -8,6 +8,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from device.playback.endings import Ending
 from device.playback.mix import EqualPowerFade, amplitude
 from device.playback.wire import PlayOrder
 
@@ -28,6 +29,8 @@ class Source(Protocol):
     def remaining(self) -> int | None: ...
 
     def read(self, frames: int) -> NDArray[np.float32]: ...
+
+    def in_hand(self) -> NDArray[np.float32]: ...
 
     def close(self) -> None: ...
 
@@ -52,6 +55,7 @@ class Voice:
         self._begin_s = order.start_s
         self._played = 0
         self._rate_hz = rate_hz
+        self._ending: Ending | None = None
         self.source = open_source(order, rate_hz, order.start_s)
 
     @property
@@ -69,6 +73,13 @@ class Voice:
         """True when there is nothing left to read."""
         return self.source.ended and self.source.available == 0
 
+    @property
+    def ending(self) -> Ending | None:
+        """How it ends by itself; None until its end is in hand."""
+        if self._ending is None and self.source.ended:
+            self._ending = Ending.of(self.source.in_hand(), self._rate_hz)
+        return self._ending
+
     def ready(self, frames: int) -> bool:
         """True when it can start with ``frames`` in hand (or with all it has)."""
         return self.source.available >= frames or (
@@ -80,6 +91,7 @@ class Voice:
         self._begin_s = self.position_s
         self._played = 0
         self._rate_hz = rate_hz
+        self._ending = None
         self.source.close()
         self.source = self._open_source(self.order, rate_hz, self._begin_s)
         self.fade = EqualPowerFade(1.0 if self.started else 0.0)
