@@ -31,6 +31,10 @@ _BATCH_TRACKS = 40
 _BATCH_S = 2.0
 """At most so much is lost, and done again, when the build is broken off."""
 
+_INDEX_EVERY_S, _INDEX_SHARE = 60.0, 0.05
+"""So often, and at most for such a share of the time, the index is made anew while a build goes
+on: the first one of a large library takes hours, and the kiosk shall play what is done."""
+
 _UNSEEN = FileStamp(0, 0)
 """Fits no file: what failed for a passing reason is tried again by the next build."""
 
@@ -89,7 +93,8 @@ def build(folders: Sequence[Path], folder: Path, options: BuildOptions) -> Build
         try:
             if options.may_be_away and not options.only_these:
                 report.notices += _others(store, given)
-            _Build(store, _roots(store, given, options), options, report).run()
+            roots = _roots(store, given, options)
+            _Build(store, folder, roots, options, report).run()
         except KeyboardInterrupt:
             report.interrupted = True
         else:
@@ -119,9 +124,16 @@ class _Build:
     """One run over the folders."""
 
     def __init__(
-        self, store: StoreWriter, roots: Sequence[Path], options: BuildOptions, report: BuildReport
+        self,
+        store: StoreWriter,
+        folder: Path,
+        roots: Sequence[Path],
+        options: BuildOptions,
+        report: BuildReport,
     ) -> None:
         self._store = store
+        self._folder = folder
+        self._index_due_at = time.monotonic() + _INDEX_EVERY_S
         self._roots = roots
         self._options = options
         self._report = report
@@ -187,8 +199,17 @@ class _Build:
                     if len(done) >= _BATCH_TRACKS or time.monotonic() - stored_at > _BATCH_S:
                         ready, done, stored_at = done, [], time.monotonic()
                         self._keep(ready, stamps)
+                        self._index_now_and_then()
             finally:
                 self._keep(done, stamps)
+
+    def _index_now_and_then(self) -> None:
+        began = time.monotonic()
+        if began < self._index_due_at:
+            return
+        renew_index(self._store, self._folder)
+        ended = time.monotonic()
+        self._index_due_at = ended + max(_INDEX_EVERY_S, (ended - began) / _INDEX_SHARE)
 
     def _pool(self, jobs: int) -> Pool:
         if self._options.scheduler:

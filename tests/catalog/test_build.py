@@ -21,6 +21,7 @@ from catalog.builder.wire import Job
 from catalog.builder.workers import WorkerPool, WorkerSetup
 from catalog.emotions import point_from_va
 from catalog.index_file import MANIFEST_FILE, read_manifest
+from catalog.indexing import renew_index
 from catalog.library import Library
 from catalog.store_writer import StoreWriter
 from tests.fakes.tagged_sounds import write_tone
@@ -280,6 +281,24 @@ def test_a_damaged_index_is_made_anew(music: Path, catalogue: Path) -> None:
     (catalogue / MANIFEST_FILE).write_text("{}")
     build([music], catalogue, ONE)
     assert len(titles(catalogue)) == 2
+
+
+def test_what_is_done_can_be_played_while_the_build_goes_on(
+    music: Path, catalogue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[str]] = []
+
+    def renew(store: StoreWriter, folder: Path) -> int:
+        count = renew_index(store, folder)
+        seen.append(titles(catalogue))
+        return count
+
+    monkeypatch.setattr(building, "renew_index", renew)
+    monkeypatch.setattr(building, "_BATCH_TRACKS", 1)
+    monkeypatch.setattr(building, "_INDEX_EVERY_S", 0.0)
+    monkeypatch.setattr(building, "_INDEX_SHARE", 1e9)
+    build([music], catalogue, ONE)
+    assert [len(found) for found in seen] == [1, 2, 2]
 
 
 def test_two_builds_at_once_are_refused(music: Path, catalogue: Path) -> None:
