@@ -7,10 +7,9 @@ the emotion space, so the weights can be read as 'worth this much closeness'.
 
 from __future__ import annotations
 
-import math
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +28,9 @@ DISLIKED = 0.5
 SKIPPED = 0.05
 """Penalties (or bonus) as distance. Half of the tracks of a library lie within about 0.5 of a
 typical target, so a track heard a minute ago practically stands out of the running."""
+
+MORE_CANDIDATES, MOST_CANDIDATES = 4, 1000
+"""So many times as many, and at most, where all those near have been heard lately."""
 
 OPINIONS_THAT_COUNT = 3
 """Likes and skips beyond this many change nothing more: one fan does not own the kiosk."""
@@ -98,16 +100,11 @@ class Recommender:
         self, target: EmotionPoint, mood: Mood, strategy: Strategy, exclude: Sequence[int] = ()
     ) -> TrackChoice | None:
         """Return the best track for ``target``, or None when the library has none to play."""
-        excluded = {*exclude, *self._unplayable}
-        matches = self._shelf.nearest(target, self._settings.candidates, exclude=excluded)
-        if not matches and exclude:  # A library of one track may repeat it.
-            matches = self._shelf.nearest(
-                target, self._settings.candidates, exclude=self._unplayable
-            )
-        if not matches:
+        ranked = self._ranked(target, {*exclude, *self._unplayable})
+        if not ranked and exclude:  # A library of one track may repeat it.
+            ranked = self._ranked(target, self._unplayable)
+        if not ranked:
             return None
-        memories = self._store.memories(match.track.path for match in matches)
-        ranked = rank(matches, memories, self._artists, self._wall_clock(), self._settings)
         best = ranked[0]
         return TrackChoice(
             track=best.match.track,
@@ -116,6 +113,22 @@ class Recommender:
             target=target,
             strategy=strategy,
         )
+
+    def _ranked(self, target: EmotionPoint, excluded: Collection[int]) -> list[Ranked]:
+        """Return the candidates best first; more of them where one beyond might be better.
+
+        A day in one mood would else hear the nearest few again and again.
+        """
+        asked = self._settings.candidates
+        while True:
+            matches = self._shelf.nearest(target, asked, exclude=excluded)
+            memories = self._store.memories(match.track.path for match in matches)
+            ranked = rank(matches, memories, self._artists, self._wall_clock(), self._settings)
+            if len(matches) < asked or asked >= MOST_CANDIDATES:
+                return ranked
+            if ranked[0].score <= matches[-1].distance:
+                return ranked
+            asked = min(MORE_CANDIDATES * asked, MOST_CANDIDATES)
 
     def note_started(self, choice: TrackChoice) -> None:
         """Remember that the choice is being played."""
@@ -159,4 +172,4 @@ def _recency(memory: TrackMemory, wall_now: float, settings: RecommenderSettings
         return 0.0
     # A clock that jumped back must not bar a track for a year: the age counts either way.
     age_s = abs(wall_now - memory.last_played_at)
-    return math.exp(-3 * age_s / settings.repeat_after_s)
+    return max(0.0, 1 - age_s / settings.repeat_after_s)
