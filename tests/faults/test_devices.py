@@ -99,7 +99,8 @@ def test_camera_frozen_or_black(watched: WatchedKiosk, behaviour: str, logged: s
 
 def test_a_frozen_face_keeps_nobody_here(watched: WatchedKiosk) -> None:
     """The picture stands still on a face that has left: the visit ends all the same."""
-    watched.configure(visit={"absence_s": 4.0})
+    # A camera that stands still can tell nothing, so it is the time since the last touch.
+    watched.configure(visit={"absence_s": 4.0, "unseen_s": 10.0})
     watched.open_eyes()
     watched.to_playing()
     watched.says("presence", "ON")
