@@ -31,7 +31,7 @@ typical target, so a track heard a minute ago practically stands out of the runn
 
 MORE_CANDIDATES, MOST_CANDIDATES = 2, 400
 """So many times as many, and at most, where all those near have been heard lately: in four hours
-some 70 tracks. A candidate costs 0.1 ms."""
+some 70 tracks. A candidate costs 0.2 ms."""
 
 OPINIONS_THAT_COUNT = 3
 """Likes and skips beyond this many change nothing more: one fan does not own the kiosk."""
