@@ -108,8 +108,9 @@ def build(
         house.workers.append(SensorWorker(settings.sensor, blocks, sensor, clock))
     house.supervisor = Supervisor(house.workers, clock)
     house.screen = Screen(
-        settings.screen, settings.kiosk.language, house.state, house.commands, clock
-    )
+        settings.screen, settings.kiosk.language, house.state, house.commands, clock,
+        settings.history.keep,
+    )  # fmt: skip
     return house
 
 

@@ -76,7 +76,11 @@ def find_cover(path: Path) -> pygame.Surface | None:
     data = _embedded(path) or _beside(path)
     if data is None:
         return None
-    if len(data) > MAX_BYTES or max(picture_size(data), default=0) > MAX_SIDE_PX:
+    size_px = picture_size(data)
+    if size_px == (0, 0):  # Of what kind it may be: a GIF of a few bytes can fill the memory.
+        log.warning("cover art of %s is neither JPEG nor PNG and is not shown", path)
+        return None
+    if len(data) > MAX_BYTES or max(size_px) > MAX_SIDE_PX:
         log.warning("cover art of %s is too large and is not shown", path)
         return None
     try:
@@ -123,6 +127,9 @@ def picture_size(data: bytes) -> tuple[int, int]:
     at = 2
     while at + 9 < len(data) and data[at] == 0xFF:
         marker = data[at + 1]
+        if marker == 0xFF:  # A fill byte (B.1.1.2).
+            at += 1
+            continue
         # Frame headers C0..CF, but not the tables DHT C4, JPG C8, DAC CC.
         if 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:
             height = int.from_bytes(data[at + 5 : at + 7], "big")

@@ -86,8 +86,10 @@ class Screen:
         states: LatestSlot[KioskState],
         commands: BoundedQueue[Command],
         clock: Clock = time.monotonic,
+        keeps_history: bool = False,
     ) -> None:
         self._settings = settings
+        self._keeps_history = keeps_history
         self._language = language
         self._states = states
         self._commands = commands
@@ -212,6 +214,7 @@ class Screen:
             high_contrast=self._settings.high_contrast,
             large_type=self._settings.large_type,
             reduced_motion=self._settings.reduced_motion,
+            keeps_history=self._keeps_history,
             now_s=now_s,
             mood_at=self._glide.at,
             trail=self._glide.trail,

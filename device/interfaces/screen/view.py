@@ -46,6 +46,8 @@ class ScreenView:
     """Where the mood point has been, oldest first."""
     cover: pygame.Surface | None = None
     """Cover art of the track that plays; None draws one from its mood."""
+    keeps_history: bool = False
+    """Whether the owner keeps a line about each visit: then not all is forgotten."""
     notice: str = ""
     """A fault of the screen itself (a missing font), shown in the status strip."""
 

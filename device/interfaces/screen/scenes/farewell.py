@@ -19,11 +19,12 @@ def farewell(kit: Kit, state: KioskState, view: ScreenView) -> Scene:
     else:
         words, picture = body.columns((9, 11), kit.px(28))
     button, words = words.base(kit.px(74), kit.px(16))
+    said = kit.say("farewell.kept" if view.keeps_history else "farewell.text")
     title, rest = words.rows((5, 6), kit.px(8))
     promise, count = rest.rows((3, 2), kit.px(6))
     parts += [
         text("title", title, kit.say("farewell.title"), HERO, anchor="base", lines=2),
-        text("promise", promise, kit.say("farewell.text"), BODY, "soft", anchor="top", lines=4),
+        text("promise", promise, said, BODY, "soft", anchor="top", lines=4),
         text("count", count, _count(kit, state.chart), HEADING, "accent", lines=2),
         chart(kit, state.chart, picture),
         pill(

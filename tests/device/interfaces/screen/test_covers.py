@@ -59,6 +59,24 @@ def test_a_picture_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None
     assert find_cover(tmp_path / "song.mp3") is None
 
 
+def test_a_picture_whose_size_is_not_known_beforehand_is_refused(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A GIF of a few bytes may say that it is 65,535 pixels wide and high."""
+    save(tmp_path / "a.bmp", (64, 64))
+    (tmp_path / "a.bmp").rename(tmp_path / "cover.jpg")
+    assert find_cover(tmp_path / "song.mp3") is None
+    assert "neither JPEG nor PNG" in caplog.text
+
+
+def test_a_jpeg_with_fill_bytes_is_shown(tmp_path: Path) -> None:
+    save(tmp_path / "a.jpg", (321, 123))
+    data = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "cover.jpg").write_bytes(data[:2] + b"\xff\xff" + data[2:])
+    cover = find_cover(tmp_path / "song.mp3")
+    assert cover is not None and cover.get_size() == (321, 123)
+
+
 def test_jpeg_size_from_its_header(tmp_path: Path) -> None:
     save(tmp_path / "a.jpg", (321, 123))
     assert picture_size((tmp_path / "a.jpg").read_bytes()) == (321, 123)

@@ -21,7 +21,7 @@ from device.readings import (
     Stop,
     WorkerHealth,
 )
-from tests.fakes.kiosk_states import BARRED, CONSENT, GREETING, IDLE, PLAYING
+from tests.fakes.kiosk_states import BARRED, CONSENT, FAREWELL, GREETING, IDLE, PLAYING
 from tests.fakes.screens import SIZES, moments, view
 
 LEAST_TOUCH = 48
@@ -144,6 +144,11 @@ def test_a_kiosk_that_tells_the_house_does_not_say_that_nothing_leaves_the_box()
         assert "Nothing leaves this box" in all_text(state)
         assert "Nothing leaves this box" not in all_text(replace(state, health=told))
         assert "Only this house hears of it" in all_text(replace(state, health=told))
+
+
+def test_the_farewell_says_when_something_is_kept() -> None:
+    assert "is forgotten now." in all_text(FAREWELL)
+    assert "but for a few numbers without a name" in all_text(FAREWELL, keeps_history=True)
 
 
 def test_the_invitation_promises_privacy() -> None:

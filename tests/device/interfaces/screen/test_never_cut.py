@@ -10,7 +10,7 @@ from device.interfaces.screen.typesetting import ELLIPSIS, Typesetter
 from device.interfaces.screen.wording import LANGUAGES
 from device.phrases import PHRASES
 from device.readings import WorkerHealth
-from tests.fakes.kiosk_states import ASKING, CONSENT, IDLE
+from tests.fakes.kiosk_states import ASKING, CONSENT, FAREWELL, IDLE
 from tests.fakes.screens import moments, view
 
 FOREIGN = {"long", "faults"}
@@ -38,6 +38,7 @@ def test_own_words_are_whole(
     seen += [(replace(state, health=told, finger_on=True), {}) for state in (IDLE, CONSENT)]
     answer = PHRASES[language].not_understood.format(text="I really cannot say how I feel just now")
     seen += [(replace(state, message=answer), {}) for state in (IDLE, ASKING)]
+    seen.append((FAREWELL, {"keeps_history": True}))
     for state, opened in seen:
         render(state, view(*size, language=language, large_type=large, **opened))
     assert not cut
