@@ -24,6 +24,9 @@ LONGEST_TEXT = 20_000
 _REPLAYGAIN_REFERENCE_LUFS = -18.0
 """ReplayGain 2.0 levels to -18 LUFS, so a gain tells the loudness."""
 
+SAMPLERS = ("various artists", "various", "va", "v.a.", "sampler", "compilation")
+"""Where a folder names its artist so, the names of its files know better."""
+
 _SIDECAR_BYTES = 200_000
 _LRC_MARKS = re.compile(r"\[[^\]\n]*\]|<\d+:\d+(?:[.:]\d+)?>")
 _TRACK_NUMBER = re.compile(r"^(?:\d-)?(?:\d{1,3}\s*[._)\-]+\s*|0\d{1,2}\s+)(?=\S)")
@@ -126,11 +129,11 @@ def _from_path(path: Path) -> dict[str, str]:
     artist, album = (folder, rest) if dash else ("", path.parent.name)
     stem = path.stem.replace("_", " ")
     stem = _TRACK_NUMBER.sub("", stem, count=1) if not stem.isdigit() else stem
-    if " - " in stem:
-        first, _, title = stem.rpartition(" - ")
-        artist = artist or first
-    else:
-        title = stem if " " in stem else stem.replace("-", " ")
+    parts = [part for part in stem.split(" - ") if not part.strip().isdigit()] or [stem]
+    if len(parts) > 1 and (not artist or artist.lower() in (*SAMPLERS, parts[0].lower())):
+        artist, *parts = parts
+    title = " - ".join(parts)
+    title = title if " " in title else title.replace("-", " ")
     title = _name(title) or _name(path.name)
     if title.islower():
         title = title[0].upper() + title[1:]

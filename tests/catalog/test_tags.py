@@ -78,6 +78,11 @@ def test_a_huge_tag_is_cut(tmp_path: Path) -> None:
     [
         ("Nina - Live/03. Slow song.wav", "Slow song", "Nina", "Live"),
         ("Live/01 - Nina - Slow Song.wav", "Slow Song", "Nina", "Live"),
+        ("Live/Nina - Slow Song - Remix.wav", "Slow Song - Remix", "Nina", "Live"),
+        ("Nina - Live/Nina - 01 - Slow Song.wav", "Slow Song", "Nina", "Live"),
+        ("VA - Hits/07 Nina - Slow Song.wav", "Slow Song", "Nina", "Hits"),
+        ("Bach - Suites/Suite 1 - Gigue.wav", "Suite 1 - Gigue", "Bach", "Suites"),
+        ("x/01 - 02.wav", "02", "", "x"),
         ("Live/1-07 slow_song.wav", "Slow song", "", "Live"),
         ("Live/battle-epic.wav", "Battle epic", "", "Live"),
         ("Live/99 Luftballons.wav", "99 Luftballons", "", "Live"),
