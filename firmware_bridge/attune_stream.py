@@ -71,14 +71,12 @@ class AttuneParser:
 
     def _hear(self, frame: wire.Frame) -> SampleRun | None:
         self._note_seq(frame.seq)
-        time_s, jumped = self._clock.note(frame.t_us)
-        self._hole |= jumped
         if frame.type == wire.FrameType.HELLO:
             self._hear_hello(frame)
         elif frame.type == wire.FrameType.COMMAND_DONE:
             self.commands.hear(frame.payload)
         elif frame.type == wire.FrameType.SAMPLES:
-            return self._hear_samples(frame, time_s)
+            return self._hear_samples(frame)
         return None
 
     def _hear_hello(self, frame: wire.Frame) -> None:
@@ -91,10 +89,13 @@ class AttuneParser:
         self.complaint = "" if hello.rate_hz else NO_CHIP
         self._answer = wire.encode(wire.Frame(wire.FrameType.HELLO_SEEN, frame.seq, frame.t_us))
 
-    def _hear_samples(self, frame: wire.Frame, time_s: float) -> SampleRun | None:
+    def _hear_samples(self, frame: wire.Frame) -> SampleRun | None:
         said = wire.read_samples(frame.payload)
         if said is None:
             return None
+        # Only these: what the sensor says in between is later than the batch's first sample.
+        time_s, jumped = self._clock.note(frame.t_us)
+        self._hole |= jumped
         if self.hello is None and not self._asked:
             # Opening the port did not reset this board; it has said its HELLO long ago.
             self._asked = self.commands.ask(wire.CommandCode.HELLO)

@@ -137,6 +137,16 @@ class TestHoles:
         stream.parser.feed(hello(2, 1_000_000))
         assert not stream.sample(3, 1_100_000).lost
 
+    def test_what_is_said_while_a_batch_fills_is_no_hole(self) -> None:
+        """It carries the time it is sent; the samples after it carry that of their first one."""
+        stream = Stream()
+        stream.sample(0, 1_000_000)
+        stream.parser.feed(hello(1, 1_180_000))
+        run = stream.sample(2, 1_100_000)
+        assert not run.lost
+        assert run.device_time_s == pytest.approx(1.1)
+        assert stream.parser.lost_runs == 0
+
     def test_a_hello_after_a_reset_is_a_hole(self) -> None:
         stream = Stream()
         stream.sample(700, 70_000_000)
