@@ -19,7 +19,11 @@ class CameraSwitch:
 
     def __init__(self, state_dir: Path) -> None:
         self._file = state_dir / FILE_NAME
-        self.allows = not self._file.exists()
+        try:
+            self.allows = not self._file.exists()
+        except OSError as error:  # A folder nobody may look into: nothing was ever kept there.
+            self.allows = True
+            log.error("%s: cannot be read: %s", self._file, error)
         if not self.allows:
             log.info("the camera stays closed: the owner switched it off (%s)", self._file)
 

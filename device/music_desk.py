@@ -57,7 +57,8 @@ class MusicDesk:
         if choice is None:
             visit.tell(self._recommender.fault or NO_MUSIC)
             return False
-        visit.starting, visit.queued = choice, None
+        visit.starting = choice
+        visit.handed_over.append(choice)
         self._orders.put(PlayNow(choice.track))
         return True
 
@@ -119,14 +120,12 @@ class MusicDesk:
                     pass
 
     def _note_started(self, visit: Visit, mood: r.Mood | None, track_id: int) -> None:
-        if is_track(visit.starting, track_id):
-            started = visit.starting  # What follows it may have been ordered already.
-        elif is_track(visit.queued, track_id):
-            started, visit.queued = visit.queued, None
-        else:
+        started = next((c for c in reversed(visit.handed_over) if is_track(c, track_id)), None)
+        if started is None:
             return  # A track of a visit that has just ended.
-        assert started is not None
-        visit.choice, visit.starting, visit.liked = started, None, None
+        if is_track(visit.starting, track_id):
+            visit.starting = None
+        visit.choice, visit.liked = started, None
         visit.tell("")
         visit.tracks_played += 1
         log.info("playing track %d", track_id)
@@ -139,7 +138,7 @@ class MusicDesk:
         if choice is None:
             visit.tell(self._recommender.fault or NO_MUSIC)
             return
-        visit.queued = choice
+        visit.handed_over.append(choice)
         self._orders.put(QueueNext(choice.track))
 
     def _choose(self, visit: Visit, mood: r.Mood) -> r.TrackChoice | None:

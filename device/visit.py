@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass, field
 
 from device.config import Settings
@@ -14,6 +15,8 @@ from device.storage.kiosk_store import VisitSummary
 CHART_INTERVAL_S = 2.0
 CHART_POINTS = 900
 """Half an hour at full detail; later points thin out the earlier ones."""
+
+HANDED_OVER = 8
 
 SURE_CONFIDENCE = 0.6
 SHORTEST_LOOK_S = 4.0
@@ -42,8 +45,8 @@ class Visit:
     """What plays."""
     starting: TrackChoice | None = None
     """What the player was told to play now and has not begun yet."""
-    queued: TrackChoice | None = None
-    """What follows."""
+    handed_over: deque[TrackChoice] = field(default_factory=lambda: deque(maxlen=HANDED_OVER))
+    """What the player was given of late: any of it may begin, for orders and starts cross."""
     liked: bool | None = None
     tracks_played: int = 0
     last_interaction_at: float = 0.0

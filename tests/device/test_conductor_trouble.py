@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from device import readings as r
-from device.playback.messages import PlayNow, QueueNext, TrackEnded, TrackStarted
+from device.playback.messages import PlayNow, QueueNext, TrackEnded, TrackStarted, WantsNext
 from device.readings import Strategy
 from device.readings import VisitState as V
-from tests.fakes.desk import HAPPY, Stage
+from tests.fakes.desk import HAPPY, SAD, Stage
 from tests.fakes.synthetic_library import make_library
 
 
@@ -125,6 +125,24 @@ def test_a_mood_and_a_strategy_at_once_as_a_scene_of_the_house_sends_them(stage:
         assert stage.state.choice.track == track
     stage.do(r.Like(source="screen"))
     assert stage.state.liked is True
+
+
+def test_a_track_that_begins_while_another_is_ordered_in_its_place_is_the_one_that_is_liked(
+    stage: Stage,
+) -> None:
+    stage.to_playing()
+    for face in (HAPPY, SAD):
+        stage.pass_time(20, face=face)
+        stage.report(WantsNext(stage.now))
+        stage.conductor.turn()
+    orders = [o for o in iter(lambda: stage.orders.get(0), None) if isinstance(o, QueueNext)]
+    numbers = [order.track.track_id for order in orders]
+    assert len(set(numbers)) == 2
+    for number in numbers:  # The first began before the player heard of the second.
+        stage.report(TrackStarted(number, stage.now))
+        stage.conductor.turn()
+        assert stage.state.choice is not None
+        assert stage.state.choice.track.track_id == number
 
 
 def test_a_track_that_could_not_start_is_judged_by_nobody(stage: Stage) -> None:
