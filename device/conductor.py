@@ -232,6 +232,12 @@ class Conductor:
             if self._visit.state is not V.PLAYING:
                 self._enter(V.PLAYING, now)
 
+    def _music_has_ended(self) -> bool:
+        """Whether a visit goes on in silence, because nothing could be played or queued."""
+        player, visit = self._wires.player.latest(), self._visit
+        is_idle = player is not None and player.status == "idle"
+        return visit.state is V.PLAYING and visit.starting is None and is_idle
+
     def _end(self, now: float, why: str) -> None:
         """Say farewell: the music fades, the camera closes, the measurements are gone."""
         log.info("visit ends: %s", why)
@@ -323,6 +329,8 @@ class Conductor:
             match command:
                 case r.Start() | r.Play() if between_visits:
                     self._begin(now)
+                case r.Play() if self._mood is not None and self._music_has_ended():
+                    self._start_music(now, self._mood)
                 case r.Start() if visit.state is V.GREETING:
                     self._enter(V.CONSENT, now)
                 case r.Stop() if not between_visits:
@@ -335,15 +343,18 @@ class Conductor:
                     point = point_from_va(command.valence, command.arousal)
                     self._take_said(SaidMood(point, now, "touch"), now)
                 case r.SetStrategy():
-                    if command.source != "screen":
-                        self._strategy = command.strategy
-                    self._desk.set_strategy(visit, command.strategy, self._mood)
+                    self._set_strategy(command)
                 case r.SetCameraAllowed():
                     self._switch.turn(command.allowed)
                 case _:
                     self._desk.obey(command, visit, self._mood)
         except StoreError as error:
             self._tell_fault(error)
+
+    def _set_strategy(self, command: r.SetStrategy) -> None:
+        if command.source != "screen":
+            self._strategy = command.strategy
+        self._desk.set_strategy(self._visit, command.strategy, self._mood)
 
     def _tell_fault(self, error: StoreError) -> None:
         self._visit.tell(str(error))

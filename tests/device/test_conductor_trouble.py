@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from device import readings as r
-from device.playback.messages import PlayNow, QueueNext, TrackEnded, TrackStarted, WantsNext
+from device.playback.messages import (
+    PlayNow,
+    QueueNext,
+    ResumePlayback,
+    TrackEnded,
+    TrackStarted,
+    WantsNext,
+)
 from device.readings import Strategy
 from device.readings import VisitState as V
 from tests.fakes.desk import HAPPY, SAD, Stage
@@ -156,6 +163,17 @@ def test_a_track_that_could_not_start_is_judged_by_nobody(stage: Stage) -> None:
     stage.play_along()
     assert stage.state.choice is not None
     assert stage.state.choice.track != broken.track
+
+
+def test_play_begins_anew_where_the_music_has_ended(stage: Stage) -> None:
+    stage.to_playing()
+    stage.play_along()
+    stage.wires.player.put(r.PlayerState("paused"))
+    stage.do(r.Play(source="screen"))
+    assert stage.play_along() == [ResumePlayback()]
+    stage.wires.player.put(r.PlayerState("idle"))  # Such as after five broken files.
+    stage.do(r.Play(source="screen"))
+    assert any(isinstance(order, PlayNow) for order in stage.play_along())
 
 
 # --- what is asked and promised ---------------------------------------------------------
