@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import re
@@ -143,14 +144,18 @@ def _secret(path: Path) -> str:
 
 
 def _write(path: Path, parts: dict[str, str]) -> None:
-    """Write for the owner's eyes alone; an archive that is there is not overwritten."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with (
-        os.fdopen(handle, "wb") as file,
-        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
-    ):
+    """Write for the owner's eyes alone; one that is there is not overwritten, none left half."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in parts.items():
             archive.writestr(name, text)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.getvalue())
+    except OSError:
+        path.unlink()
+        raise
 
 
 # --- the parts ------------------------------------------------------------------------

@@ -296,7 +296,11 @@ def _state(settings: Settings) -> list[Finding]:
     places = (folder, *folder.absolute().parents)
     there = next(place for place in places if os.access(place, os.F_OK))
     if not os.access(there, os.W_OK | os.X_OK):
-        advice = "run this as the kiosk's user or as root"
+        advice = (
+            "run this as the kiosk's user or as root"
+            if os.geteuid()
+            else "its disk is mounted read-only, as after an error on it: `dmesg` tells"
+        )
         return [Finding("memory", "broken", f"{folder} may not be written", advice)]
     free_mib = shutil.disk_usage(there).free // 2**20
     if free_mib < LEAST_FREE_MIB:

@@ -49,7 +49,9 @@ def write(answers: Answers, path: Path) -> list[str]:
         _replace(path, HEAD + as_toml(answers.tables), 0o644)
         said += [_make_folder(folder) for folder in answers.new_folders]
     except OSError as error:
-        raise CommandError(f"{path}: cannot be written: {error}") from error
+        raise CommandError(
+            f"{error.filename or path}: cannot be written: {error.strerror}"
+        ) from error
     return [*said, f"settings written to {path}"]
 
 
@@ -64,12 +66,16 @@ def _replace(path: Path, text: str, mode: int) -> None:
     """Write so that there is the old file or the new one, never half of one."""
     temporary = path.with_name(f".{path.name}.new")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        os.fchmod(handle, mode)
-        file.write(text)
-        file.flush()
-        os.fsync(handle)
-    temporary.replace(path)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            os.fchmod(handle, mode)
+            file.write(text)
+            file.flush()
+            os.fsync(handle)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _make_folder(folder: Path) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import resource
+import signal
 import zipfile
 from pathlib import Path
 
@@ -61,6 +63,23 @@ def test_the_archive_has_what_helps_and_nothing_that_tells(
         "visits": 0, "feedback": 0, "played": 0,
     }  # fmt: skip
     assert "numpy" in json.loads(parts["versions.json"])["packages"]
+
+
+def test_no_half_archive_stays_on_a_full_disk(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "d.zip"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+        code = main(["diagnostics", str(out), "--config", str(config)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert code == 1
+    assert f"{out}: cannot be written: File too large" in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_an_archive_that_is_there_stays(config: Path, tmp_path: Path) -> None:
