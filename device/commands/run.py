@@ -72,17 +72,6 @@ def load_settings(path: Path | None) -> Any:
         raise CommandError(str(error), exit_code=2) from error
 
 
-def validated(section: Any, **values: Any) -> Any:
-    """Return a settings section made from command-line values; CommandError says what is off."""
-    from pydantic import ValidationError
-
-    try:
-        return section(**values)
-    except ValidationError as error:
-        faults = [f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors()]
-        raise CommandError("; ".join(faults), exit_code=2) from error
-
-
 def with_catalogue(settings: Any, folder: Path) -> Any:
     """Return ``settings`` with another catalogue folder."""
     catalog = settings.catalog.model_copy(update={"folder": folder.expanduser()})
