@@ -49,6 +49,8 @@ class MqttWorker:
         self._states = states
         self._clock = clock
         self._protocol = MQTTProtocolVersion.MQTTv5
+        self._is_old = False
+        """Whether the broker said itself that it does not know MQTT 5.0."""
         self._claim = Claim()
         self.gate = CommandGate(commands, clock)
         self.note = f"connecting to {settings.mqtt.host}:{settings.mqtt.port}"
@@ -63,6 +65,8 @@ class MqttWorker:
             if session is not None:
                 began_at = self._clock()
                 self._serve(session, stop, beat)
+                if not self._is_old:  # It was merely silent once.
+                    self._protocol = MQTTProtocolVersion.MQTTv5
                 if session.taken_over:
                     wait_s = RECONNECT_MAX_S  # Else the two would push each other out for ever.
                 elif self._clock() - began_at >= STEADY_S:
@@ -106,10 +110,12 @@ class MqttWorker:
         return None
 
     def _note_no_entry(self, session: Session) -> None:
-        old = session.refused_for == broker.UNSUPPORTED_PROTOCOL or not session.answered
-        if old:
+        v5 = self._protocol == MQTTProtocolVersion.MQTTv5
+        refused = session.refused_for == broker.UNSUPPORTED_PROTOCOL
+        if refused:
+            self._is_old = v5
+        if refused or not session.answered:
             # Old brokers refuse MQTT 5.0 or hang up on it.
-            v5 = self._protocol == MQTTProtocolVersion.MQTTv5
             self._protocol = MQTTProtocolVersion.MQTTv311 if v5 else MQTTProtocolVersion.MQTTv5
         self._set_note(
             session.refusal

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paho.mqtt.enums import MQTTProtocolVersion
 
 from device import readings as r
 from device.config import Settings
@@ -116,6 +117,23 @@ def test_a_topic_that_may_not_be_read_is_named_with_what_is_lost(
         threading.Thread(target=refuse_to_read, args=(server, topic), daemon=True).start()
         running = kiosk(start, settings_for(server.getsockname()[1]))
         note_says(running, f"the broker's access list forbids reading {topic}: {loss}")
+
+
+def test_a_broker_that_was_silent_once_is_not_taken_for_an_old_one_for_ever(
+    tmp_path: Path, start: list[Running]
+) -> None:
+    with Broker(tmp_path, "allow_anonymous true") as broker:
+        running = kiosk(start, settings_for(broker.port))
+        until(lambda: running.worker.note == "")
+        broker.stop()
+        note_says(running, "nothing listens")
+        running.worker._protocol = MQTTProtocolVersion.MQTTv311  # As after a silent attempt.
+        for _ in range(2):
+            broker.start()
+            until(lambda: running.worker.note == "")
+            broker.stop()
+            note_says(running, "nothing listens")
+        assert running.worker._protocol is MQTTProtocolVersion.MQTTv5
 
 
 def test_a_right_that_is_taken_away_in_mid_visit_is_said(
