@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 from device.sensing.pulse.waveform import MAX_RATE_HZ, MIN_RATE_HZ, even_out
 
 MAX_BYTES = 200_000_000
-TIME_NAMES = ("time", "t", "timestamp", "time_s", "time_ms", "seconds", "ms", "t_us", "time_us")
+TIME_NAMES = (
+    "time", "t", "timestamp", "time_s", "time_ms", "seconds", "ms", "t_us", "time_us", "zeit",
+)  # fmt: skip
 PULSE_NAMES = ("ppg", "pleth", "bvp", "ir", "signal", "value", "green", "red", "g", "r", "b")
 HOLE_S = 0.5
 """Longer steps in time are holes that no interval may span."""
@@ -95,7 +97,7 @@ def _read_table(path: Path, rate_hz: float | None, column: str | None) -> list[C
     except UnicodeDecodeError:
         raise RecordingError(f"{path}: is no text; CSV or WFDB (.hea) can be read") from None
     names, table = _parse(text, path)
-    time_name = next((n for n in names if n.strip().lower() in TIME_NAMES), None)
+    time_name = next((n for n in names if _plain(n) in TIME_NAMES), None)
     if rate_hz is not None:
         times_s = None
     elif time_name is not None:
@@ -111,11 +113,15 @@ def _parse(text: str, path: Path) -> tuple[list[str], NDArray[np.float64]]:
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if not lines:
         raise RecordingError(f"{path}: is empty")
-    delimiter = max(",;\t ", key=lambda mark: lines[0].strip().count(mark))
+    # A comma beside semicolons or tabs is the decimal mark of half of the world.
+    marks = ";" if ";" in lines[0] else "\t" if "\t" in lines[0].strip() else ", "
+    delimiter = max(marks, key=lambda mark: lines[0].strip().count(mark))
     rows = list(csv.reader(io.StringIO("\n".join(lines)), delimiter=delimiter,
                            skipinitialspace=True))  # fmt: skip
     first = [cell.strip() for cell in rows[0]]
-    has_header = not all(_is_number(cell) for cell in first if cell)
+    if delimiter != ",":
+        rows = [[cell.replace(",", ".") for cell in row] for row in rows]
+    has_header = not all(_is_number(cell) for cell in rows[0] if cell.strip())
     names = first if has_header else [str(number) for number in range(1, len(first) + 1)]
     body = rows[1:] if has_header else rows
     table = np.full((len(body), len(names)), np.nan)
@@ -141,9 +147,13 @@ def _is_number(cell: str) -> bool:
 def _seconds(times: NDArray[np.float64], name: str, path: Path) -> NDArray[np.float64]:
     """Return times in s: the unit from the name, or from how far apart they are."""
     known = times[np.isfinite(times)]
-    if len(known) < 2 or not (step := float(np.median(np.diff(known)))) > 0:
+    if len(known) < 2:
+        raise RecordingError(
+            f"{path}: the times in column {name} are no numbers: seconds, ms or µs are read"
+        )
+    if not (step := float(np.median(np.diff(known)))) > 0:
         raise RecordingError(f"{path}: the times in column {name} do not go forward")
-    lowered = name.lower()
+    lowered = name.lower().rstrip(")] ")
     if lowered.endswith("us") or step >= 1000:
         return times / 1e6
     if lowered.endswith("ms") or step >= 1:
@@ -179,8 +189,13 @@ def _even(
 
 def _likely(names: Sequence[str]) -> list[str]:
     """Return the columns that are called like a pulse, or all of them."""
-    called = [name for name in names if name.strip().lower() in PULSE_NAMES]
+    called = [name for name in names if _plain(name) in PULSE_NAMES]
     return called or list(names)
+
+
+def _plain(name: str) -> str:
+    """Return a column's name without its unit: ``Time (s)`` -> ``time``."""
+    return re.sub(r"[(\[].*", "", name).strip().lower()
 
 
 def _chosen(column: str, names: Sequence[str], path: Path) -> str:

@@ -181,6 +181,20 @@ class TestWfdb:
         assert hint in complaint(capsys, tmp_path / "r.hea")
 
 
+@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_decimal_commas_and_units_in_brackets_as_spreadsheets_and_phones_write_them(
+    tmp_path: Path, capsys: Any, mark: str, header: bool
+) -> None:
+    columns = {"Time (s)": TIME, "Red (a.u.)": TRUE.samples + 0.25, "Clock [ms]": 1e3 * TIME}
+    path = write(tmp_path / "phone.csv", columns, mark, header=header)
+    path.write_text(path.read_text().replace(".", ",").replace("a,u,", "a.u."))
+    asked = () if header else ("--rate", "100", "--column", "2")
+    result = facts(capsys, path, *asked)
+    check(result)
+    assert result["column"] == ("Red (a.u.)" if header else "2")
+
+
 class TestBadInput:
     @pytest.mark.parametrize(
         ("content", "hint"),
@@ -193,6 +207,7 @@ class TestBadInput:
             (b"time,ppg\n" + b"0,nan\n1,nan\n2,nan\n" * 300, "no numbers"),
             (b"time,ppg\n0,1\n0.01,2\n0.02,1\n", "at least 5 s"),
             (b"time,ppg\n" + b"7,1\n" * 900, "do not go forward"),
+            (b"time,ppg\n" + b"2026-01-01T10:00:00,1\n" * 900, "are no numbers: seconds"),
             (b"time,ppg\n" + b"".join(b"%d,%d\n" % (60 * n, n % 7) for n in range(900)), "rate"),
         ],
     )
