@@ -6,14 +6,14 @@ import fcntl
 import os
 import stat
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from catalog.analysis import CatalogError, Failure, FileStamp
+from catalog.analysis import CatalogError, Failure, FileStamp, KnownFile
 from catalog.builder.analyse import digest_of
 from catalog.builder.evidence import analysis_fingerprint
 from catalog.builder.progress import Progress
@@ -235,21 +235,35 @@ class _Build:
                     self._report.notices.append(outcome.notice)
 
     def _forget_gone(self, found: Scan) -> None:
-        """Drop the files that are no longer there, except below a folder that did not open."""
+        """Drop the files that are no longer there, except below a folder that did not open.
+
+        Wherever it lay, a file that is not there is dropped if its track has one that is: else a
+        music folder that was renamed would be played from where it was.
+        """
         here = {str(file.path) for file in found.files}
         troubled = [path for path, _ in found.problems]
         files = self._store.known_files()
-        gone = [
+        gone = {
             path
             for path in files.keys() | self._store.failures().keys()
             if path not in here
             and (self._options.only_these or _is_below(Path(path), self._roots))
             and not _is_below(Path(path), troubled)
-        ]
+        } | _moved_from(files, here)
         if gone:
             with self._store.batch():
                 self._store.forget_paths(gone)
-        self._report.removed = len(files.keys() & set(gone))
+        self._report.removed = len(files.keys() & gone)
+
+
+def _moved_from(files: Mapping[str, KnownFile], here: Collection[str]) -> set[str]:
+    """Return the files that are not there and whose tracks have one that was found."""
+    found = {known.track_id for path, known in files.items() if path in here}
+    return {
+        path
+        for path, known in files.items()
+        if path not in here and known.track_id in found and not os.path.exists(path)  # noqa: PTH110 - Path's raises where one may not look
+    }
 
 
 def _roots(store: StoreWriter, given: Sequence[Path], options: BuildOptions) -> list[Path]:

@@ -207,6 +207,28 @@ def test_a_stick_that_is_away_stops_no_other_folder_and_keeps_its_tracks(
     assert build([], catalogue, ONE).unchanged == 4
 
 
+def test_music_whose_folder_was_renamed_is_played_from_where_it_is(
+    music: Path, catalogue: Path
+) -> None:
+    """As a stick that is mounted under another name, which may come later in the alphabet."""
+    build([music], catalogue, ONE)
+    moved = music.rename(music.parent / "zmusic")
+    report = build([moved], catalogue, ONE)
+    assert (report.analysed, report.moved, report.removed) == (0, 2, 2)
+    with Library.open(catalogue) as library:
+        assert {track.path.parent for track in library.tracks()} == {moved}
+
+
+def test_a_copy_on_a_stick_that_is_away_is_not_chosen(music: Path, catalogue: Path) -> None:
+    stick = music.parent / "a stick"
+    shutil.copytree(music, stick)
+    build([music, stick], catalogue, ONE)
+    stick.rename(music.parent / "drawer")
+    build([], catalogue, ONE)
+    with Library.open(catalogue) as library:
+        assert {track.path.parent for track in library.tracks()} == {music}
+
+
 def test_a_folder_that_the_settings_name_no_longer_is_told(music: Path, catalogue: Path) -> None:
     other = music.parent / "other"
     write_tone(other / "third.flac", 1.2, tags=HAPPY | {"title": "Third joy"})
