@@ -9,7 +9,8 @@ the vectors in them serve the exact search, too.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -240,7 +241,7 @@ def write_index(
         CatalogError: it cannot be written; the old index still stands.
     """
     facts, arrays = _build(vectors)
-    try:
+    with _naming_faults(folder):
         file, size, sha256 = index_file.write_blocks(folder, facts, [ids, *arrays])
         manifest = Manifest(
             catalogue_id, space, vectors.shape[1], len(ids),
@@ -248,12 +249,24 @@ def write_index(
             file, size, sha256,
         )  # fmt: skip
         index_file.write_manifest(folder, manifest)
+    return manifest
+
+
+def replace_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write a manifest that is there once more; raises CatalogError when that cannot be."""
+    with _naming_faults(folder):
+        index_file.write_manifest(folder, manifest)
+
+
+@contextmanager
+def _naming_faults(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise CatalogError(
             f"{folder}: the index cannot be written: {error.strerror or error};"
             " the one before it still stands"
         ) from error
-    return manifest
 
 
 def load_index(folder: Path, *, catalogue_id: str, space: str, dimension: int) -> VectorIndex:

@@ -14,6 +14,7 @@ from catalog.index import (
     index_without_graph,
     load_index,
     points_digest,
+    replace_manifest,
     write_index,
 )
 from catalog.index_file import OutdatedIndexError
@@ -42,8 +43,11 @@ def open_index(store: Store, folder: Path) -> VectorIndex:
         )
 
 
-def renew_index(store: Store, folder: Path) -> int:
+def renew_index(store: Store, folder: Path, *, announce: bool = False) -> int:
     """Make the index anew if it is not exactly that of the store; returns its track count.
+
+    With ``announce`` the manifest is written in any case: who holds the tracks in memory sees by
+    it that paths or titles are others now, though no mood is.
 
     Raises:
         CatalogError: it cannot be written; the one before it still stands.
@@ -51,10 +55,12 @@ def renew_index(store: Store, folder: Path) -> int:
     ids, vectors = _embedded(store)
     try:
         present = _load(store, folder).manifest
-        if present.points_sha256 == points_digest(ids, vectors, DEFAULT_SPACE):
-            return present.count
     except CatalogError:
-        pass  # Missing, damaged or outdated: exactly what is being mended here.
+        present = None  # Missing, damaged or outdated: exactly what is being mended here.
+    if present and present.points_sha256 == points_digest(ids, vectors, DEFAULT_SPACE):
+        if announce:
+            replace_manifest(folder, present)
+        return present.count
     return write_index(
         folder, ids, vectors, space=DEFAULT_SPACE, catalogue_id=store.catalogue_id
     ).count

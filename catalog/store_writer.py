@@ -46,6 +46,16 @@ def naming(path: Path) -> str:
 class StoreWriter(Store):
     """The SQLite file of a catalogue, to read and write; created or migrated if need be."""
 
+    def __init__(self, folder: Path) -> None:
+        """Open or make the store in ``folder``; raises CatalogError as Store does."""
+        super().__init__(folder)
+        self._changes_before = self._base.total_changes
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether a row was written since it was opened."""
+        return self._base.total_changes > self._changes_before
+
     @contextmanager
     def batch(self) -> Iterator[None]:
         """Group writes: all of them are kept, or none.

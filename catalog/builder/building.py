@@ -98,7 +98,7 @@ def build(folders: Sequence[Path], folder: Path, options: BuildOptions) -> Build
         except KeyboardInterrupt:
             report.interrupted = True
         else:
-            report.in_index = renew_index(store, folder)
+            report.in_index = renew_index(store, folder, announce=store.has_changed)
         report.failures = sorted(store.failures().values(), key=lambda one: one.path)
         report.without_evidence = store.without_evidence()
     report.seconds = time.monotonic() - began
@@ -272,8 +272,10 @@ def _roots(store: StoreWriter, given: Sequence[Path], options: BuildOptions) -> 
     if not given and not before:
         raise CatalogError("say where the music is: attune catalog build DIR")
     kept = [] if options.only_these and given else before
-    with store.batch():
-        store.put_roots(list(dict.fromkeys([*kept, *given])))
+    roots = list(dict.fromkeys([*kept, *given]))
+    if roots != before:
+        with store.batch():
+            store.put_roots(roots)
     return list(given) or _present(before, may_be_away=True)
 
 

@@ -219,6 +219,20 @@ def test_music_whose_folder_was_renamed_is_played_from_where_it_is(
         assert {track.path.parent for track in library.tracks()} == {moved}
 
 
+def test_a_running_kiosk_learns_that_files_moved_though_no_mood_changed(
+    music: Path, catalogue: Path
+) -> None:
+    build([music], catalogue, ONE)
+    with Library.open(catalogue, hold=True) as library:
+        build([music], catalogue, ONE)
+        assert not library.reload_if_changed(), "nothing changed"
+        moved = music.rename(music.parent / "elsewhere")
+        build([moved], catalogue, ONE)
+        assert library.reload_if_changed()
+        assert {track.path.parent for track in library.tracks()} == {moved}
+        assert not library.reload_if_changed()
+
+
 def test_a_copy_on_a_stick_that_is_away_is_not_chosen(music: Path, catalogue: Path) -> None:
     stick = music.parent / "a stick"
     shutil.copytree(music, stick)
@@ -310,8 +324,8 @@ def test_what_is_done_can_be_played_while_the_build_goes_on(
 ) -> None:
     seen: list[list[str]] = []
 
-    def renew(store: StoreWriter, folder: Path) -> int:
-        count = renew_index(store, folder)
+    def renew(store: StoreWriter, folder: Path, *, announce: bool = False) -> int:
+        count = renew_index(store, folder, announce=announce)
         seen.append(titles(catalogue))
         return count
 
