@@ -31,6 +31,8 @@ MIN_WAVE_S = 2.0
 FOLLOW_FROM_S = TAIL_S
 SAME_RATE = 0.02
 """A measured rate wanders by less than this while it is being learnt."""
+LIFTED_S = 1.0
+"""A finger that is back so soon is the same one, laid better: its window goes on after a hole."""
 SILENT_S = 2.0
 """Without a block for so long, the finger or the sensor is gone."""
 
@@ -56,6 +58,7 @@ class PulseStream:
         self._rate_hz = 0.0
         self._heard_at = -np.inf
         self._told: bool | None = None
+        self._lifted_at: float | None = None
         self._finger_on = False
         self._doubted_at: float | None = None
         self._hoped_at: float | None = None
@@ -80,9 +83,8 @@ class PulseStream:
         rate_hz = block.sample_rate_hz
         if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ or not len(block.samples):
             return
-        if block.finger_on is False or (
-            self._rate_hz and abs(rate_hz / self._rate_hz - 1) > SAME_RATE
-        ):
+        lifted = self._note_lifting(block)
+        if self._rate_hz and abs(rate_hz / self._rate_hz - 1) > SAME_RATE:
             self._clear()
         if rate_hz != self._rate_hz:
             self._follower = None
@@ -92,9 +94,10 @@ class PulseStream:
         good = block.samples
         if not np.isfinite(good).all():
             good = np.nan_to_num(good, nan=0.0, posinf=0.0, neginf=0.0)
-        if block.gap_before and len(self._samples):
+        lost = block.gap_before or lifted
+        if lost and len(self._samples):
             self._breaks.append(len(self._samples))
-        self._time.note(self._heard, block.device_time_s, rate_hz, block.gap_before)
+        self._time.note(self._heard, block.device_time_s, rate_hz, lost)
         self._samples = np.concatenate((self._samples, good))
         self._heard += len(good)
         self._keep_last(self._settings.window_s)
@@ -104,11 +107,11 @@ class PulseStream:
     def reading(self, now: float) -> PulseReading:
         """Return what is known now; analyses afresh once a second of new signal."""
         was_on, self._finger_on = self._finger_on, self._finger_is_on(now)
-        if was_on and not self._finger_on:
+        if was_on and not self._finger_on and self._lifted_at is None:
             self._clear()
         if not self._finger_on:
             return PulseReading(now, False, 0.0, 0.0, reason=FINGER)
-        if not was_on:  # What came before the finger is not its own.
+        if not was_on and self._told is None:  # What came before the finger is not its own.
             self._keep_last(COME_S)
             self._followed_s = self._window_s
         if self._new_s >= ANALYSE_EVERY_S or self._analysis is None:
@@ -124,6 +127,17 @@ class PulseStream:
             wave=wave,
             wave_rate_hz=wave_rate_hz,
         )
+
+    def _note_lifting(self, block: PpgBlock) -> bool:
+        """Return whether the finger is back after it was lifted; begin anew if it was for long."""
+        lifted_at, at = self._lifted_at, block.received_at
+        if lifted_at is not None and at - lifted_at > LIFTED_S:
+            self._clear()
+        if block.finger_on is not False:
+            self._lifted_at = None
+        elif lifted_at is None:
+            self._lifted_at = at
+        return lifted_at is not None and self._lifted_at is None
 
     def _analyse(self) -> PulseAnalysis:
         """Analyse a short window as a whole, a longer one by following its beats."""

@@ -140,6 +140,44 @@ class TestFinger:
         assert all(reading.finger_on for reading in there)
         assert not any(reading.finger_on for reading in after)
 
+    @pytest.mark.parametrize(("away_s", "goes_on"), [(0.2, True), (0.8, True), (1.6, False)])
+    def test_a_finger_that_is_back_at_once_is_the_same_one(
+        self, away_s: float, goes_on: bool
+    ) -> None:
+        true = pulse(60, 68)
+        sent = [
+            replace(block, finger_on=not 40 < block.received_at <= 40 + away_s)
+            for block in blocks(true.samples)
+        ]
+        readings = follow(PulseStream(PulseSettings()), sent)
+        away = [r for r in readings if 40.1 < r.measured_at < 40 + away_s]
+        assert not any(r.finger_on or r.heart_rate_bpm or len(r.wave) for r in away)
+        soon = next(r for r in readings if r.measured_at > 42 + away_s)
+        assert (soon.heart_rate_bpm is not None) == goes_on
+        last = readings[-1]
+        assert last.window_s == pytest.approx(60 - away_s if goes_on else 20 - away_s, abs=0.3)
+        assert last.heart_rate_bpm == pytest.approx(true.heart_rate_bpm, abs=2)
+        if goes_on:
+            assert last.rmssd_ms == pytest.approx(true.rmssd_ms, abs=3)
+
+    def test_a_finger_lifted_again_and_again_is_followed(self) -> None:
+        """A light touch at the threshold of the sensor: gone for a moment every five seconds."""
+        true = pulse(60, 68)
+        sent = [
+            replace(block, finger_on=block.received_at % 5 > 0.3) for block in blocks(true.samples)
+        ]
+        *_, last, gone = follow(PulseStream(PulseSettings()), sent)
+        assert last.heart_rate_bpm == pytest.approx(true.heart_rate_bpm, abs=2)
+        assert gone.heart_rate_bpm is None
+
+    def test_a_finger_that_left_is_forgotten_though_no_block_comes_any_more(self) -> None:
+        stream = PulseStream(PulseSettings())
+        sent = list(blocks(pulse(20).samples))
+        sent.append(next(iter(blocks(np.zeros(20), finger_on=False, start_s=20))))
+        assert not any(r.finger_on for r in follow(stream, sent, silent_s=3)[len(sent) - 1 :])
+        (back,) = follow(stream, [next(iter(blocks(pulse(5).samples, start_s=24)))])
+        assert back.window_s < 1
+
     def test_a_new_finger_begins_anew(self) -> None:
         first, second = pulse(40, 60, seed=101), pulse(20, 90, seed=102)
         away = list(blocks(np.zeros(300), finger_on=False, start_s=40))
