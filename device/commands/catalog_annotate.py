@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,27 +18,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Listen to each file; a list of one object per file, or lines."""
+    """Listen to each file; a list of one object per file, or a line for each as it is heard."""
     from catalog.sound import SoundAnnotator, SoundError
     from models_tflite.runtime import ModelError
 
     results = []
-    failed = 0
     try:
         annotator = SoundAnnotator.load()
     except ModelError as error:
         raise CommandError(str(error)) from error
     for path in arguments.files:
         try:
-            results.append(_facts(path, annotator.annotate(path)))
+            result = _facts(path, annotator.annotate(path))
         except SoundError as error:
-            failed += 1
-            results.append({"path": str(path), "error": str(error)})
+            result = {"path": str(path), "error": str(error)}
+            print(f"attune: {plain(error)}", file=sys.stderr)
+        else:
+            if not arguments.json:
+                print(_line(result), flush=True)
+        results.append(result)
     if arguments.json:
         print(json.dumps(results, ensure_ascii=False))
-    else:
-        print("\n".join(_line(result) for result in results))
-    return 1 if failed else 0
+    return 1 if any("error" in result for result in results) else 0
 
 
 def _facts(path: Path, heard: Any) -> dict[str, Any]:
@@ -55,8 +57,6 @@ def _facts(path: Path, heard: Any) -> dict[str, Any]:
 
 
 def _line(result: dict[str, Any]) -> str:
-    if "error" in result:
-        return plain(result["error"])
     gems = sorted(result["gems"].items(), key=lambda item: -item[1])[:3]
     genre, share = max(result["genre"].items(), key=lambda item: item[1])
     return (

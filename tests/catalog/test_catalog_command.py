@@ -192,6 +192,24 @@ def test_a_build_without_options_takes_folders_and_ontology_of_the_settings(
         attune("build", "--workers", "1")
 
 
+def test_files_that_cannot_be_heard_are_named_apart_from_what_is_heard(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = write_tone(tmp_path / "a.flac", 3.0)
+    (tmp_path / "empty.mp3").touch()
+    names = (str(tmp_path / "none.mp3"), str(good), str(tmp_path / "empty.mp3"))
+    assert attune("annotate-audio", *names) == 1
+    said = capsys.readouterr()
+    assert len(said.out.splitlines()) == 1
+    assert said.out.startswith(f"{good}: ")
+    assert [line.split(": ")[:2] for line in said.err.splitlines()] == [
+        ["attune", names[0]], ["attune", names[2]],
+    ]  # fmt: skip
+    assert attune("annotate-audio", *names, "--json") == 1
+    found = json.loads(capsys.readouterr().out)
+    assert ["error" in one for one in found] == [True, False, True]
+
+
 def test_the_map_is_a_picture(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
