@@ -19,7 +19,7 @@ UNKNOWN_SLOPE, UNKNOWN_HALF_BPM = 5.0, 82.0
 """Without a baseline, against what is usual (same place)."""
 TRUST, UNKNOWN_TRUST = 0.45, 0.2
 """Confidence at full signal quality. Twice the balanced accuracy less one, on people left out:
-.80 seated in a laboratory, .21 at the wrist in motion, none at a desk (STRESS.md). A finger on
+.80 seated in a laboratory, .20 at the wrist in motion, none at a desk (STRESS.md). A finger on
 a kiosk lies between; a little less than the mean of the first two."""
 LOW, HIGH = 0.35, 0.65
 
