@@ -90,9 +90,8 @@ class Conductor:
         self._visit = new_visit(settings, clock(), self._strategy)
         self._switch = CameraSwitch(settings.kiosk.state_dir)
         self._mood: r.Mood | None = None
-        self._finger_left = False
-        """Whether the sensor was seen without a finger since the last visit, or since the start:
-        what rests on it from before (or a thing laid there) asks for nothing."""
+        self._finger_left = True
+        """False while the finger of the last visit still rests on the sensor."""
         self.note = ""
         """What is amiss with the catalogue while the music plays on."""
         self._seq = 0

@@ -218,13 +218,6 @@ def test_a_finger_says_no_more_than_the_notice_offers(stage: Stage) -> None:
     assert not stage.wires.camera_allowed.is_set(), "nobody was asked for the camera"
 
 
-def test_what_lies_on_the_sensor_when_the_kiosk_starts_begins_no_visit(folder: Path) -> None:
-    with Stage(folder) as stage:
-        assert stage.pass_time(10, finger=True).visit is V.IDLE
-        stage.pass_time(0.5, finger=False)
-        assert stage.pass_time(0.5, finger=True).visit is V.GREETING
-
-
 def test_a_finger_of_which_nothing_is_heard_any_more_is_no_yes(stage: Stage) -> None:
     stage.pass_time(0.5, finger=True)
     stage.pass_time(2.5, finger=False)
