@@ -68,13 +68,20 @@ class Ears:
         """Keep a listening process going, whatever becomes of the microphone."""
         while True:
             command = [sys.executable, "-m", "device.playback.listener", self._microphone]
-            with subprocess.Popen(  # noqa: S603 - our own module, arguments as a list
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-            ) as process:
-                self._follow(process)
+            try:
+                with subprocess.Popen(  # noqa: S603 - our own module, arguments as a list
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                ) as process:
+                    self._note_fault(self._follow(process))
+            except OSError as error:  # Too little memory, too many processes.
+                self._note_fault(f"the listening process cannot be started: {error.strerror}")
             time.sleep(RETRY_S)
 
-    def _follow(self, process: subprocess.Popen[bytes]) -> None:
+    def _follow(self, process: subprocess.Popen[bytes]) -> str:
+        """Hear what it says until it ends; return why it did."""
         assert process.stdout is not None
         assert process.stderr is not None
         while line := process.stdout.readline(LINE_MAX_BYTES):
@@ -88,7 +95,9 @@ class Ears:
             self._heard_at = now
             self._gate.update(level_dbfs, self._music_dbfs(now))
         said = process.stderr.read(4096).decode("utf-8", "replace").strip()
-        fault = said.splitlines()[-1] if said else "the listening process ended"
+        return said.splitlines()[-1] if said else "the listening process ended"
+
+    def _note_fault(self, fault: str) -> None:
         if fault != self.fault:
             log.warning("%s", fault)
         self.fault = fault
