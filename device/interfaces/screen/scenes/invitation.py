@@ -87,8 +87,8 @@ def promises(kit: Kit, state: KioskState, area: Area) -> list[Part]:
     tells_house = any(worker.name == MQTT_WORKER for worker in state.health)
     kept = "notice.house" if tells_house else "notice.local"
     rows = (("camera_off", "notice.camera"), ("home", kept), ("health", "notice.medical"))
-    gap = kit.px(12)
-    places = area.rows((1, 1, 1), 0) if kit.portrait else area.columns((10, 8, 7), gap)
+    widths = [kit.px(26 + 12) + kit.type.width(kit.say(key), SMALL) for _, key in rows]
+    places = area.rows((1, 1, 1), 0) if kit.portrait else area.columns(widths, kit.px(12))
     return [
         Part(key, place, paint_promise, (symbol, kit.say(key)))
         for place, (symbol, key) in zip(places, rows, strict=True)
