@@ -240,8 +240,8 @@ class VisitSettings(Section):
     absence_s: Annotated[float, Field(ge=2, le=3600)] = 30.0
     """Nobody in view and no finger for this long ends the visit."""
     unseen_s: Annotated[float, Field(ge=10, le=86400)] = 900.0
-    """The same where neither camera nor finger is in use, or the camera sees nothing: time since the
-    last touch."""
+    """The same where neither camera nor finger is in use, or the camera sees nothing: time since
+    the last touch."""
     max_visit_s: Annotated[float, Field(ge=30, le=86400)] = 3600.0
     farewell_s: Annotated[float, Field(ge=1, le=120)] = 8.0
 
