@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from device.commands.errors import CommandError
-from device.memory import give_back_large_blocks
+from device.memory import keep_memory_small
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     set_up_logging(args.log_level)
     # What is in memory about a person must not reach the disk with a crash.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    give_back_large_blocks()
+    keep_memory_small()
     from device import kiosk
     from device.stand_ins import equip
 

@@ -34,6 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.journal import set_up_logging
+from device.memory import keep_memory_small
 from device.playback.clocked import DEFAULT_RATE_HZ
 from device.playback.deck import Deck, DeckSettings
 from device.playback.ears import Ears
@@ -328,6 +329,7 @@ def main() -> int:
     parser.add_argument("--threshold", type=float, default=-45.0)
     args = parser.parse_args()
     set_up_logging("info")
+    keep_memory_small()
     _die_with_parent()
     _ask_for_priority()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer.

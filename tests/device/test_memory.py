@@ -12,14 +12,14 @@ SCRIPT = """
 import sys
 from pathlib import Path
 import numpy as np
-from device.memory import give_back_large_blocks
+from device.memory import keep_memory_small
 
 def anonymous_kib():
     lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("Anonymous:"))
 
 if sys.argv[1] == "told":
-    assert give_back_large_blocks()
+    assert keep_memory_small()
 np.ones(30 << 20, np.uint8)  # Freed at once: glibc takes blocks of this size as usual.
 before, small = anonymous_kib(), []
 for _ in range(20):
