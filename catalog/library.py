@@ -247,10 +247,12 @@ class Library:
         return True
 
     def _is_within(self, path: Path) -> bool:
-        """Return whether a file lies below the music folders: since the build it may have become
-        a link that leads out of them."""
+        """Return whether a file is what it was called, or a link to within the music folders:
+        since the build it may have become one that leads out of them."""
         target = Path(os.path.realpath(path))
-        return not self._tops or any(target.is_relative_to(top) for top in self._tops)
+        if target == path or not self._tops:
+            return True
+        return any(target.is_relative_to(top) for top in self._tops)
 
     def _cover_beside(self, track: Path) -> bytes | None:
         for name in COVER_NAMES:
