@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from catalog.analysis import CatalogError, Failure
+from catalog.builder.scan import is_below
 from catalog.emotions import EmotionPoint
 from catalog.explain import Explanation, explain
 from catalog.held_store import open_held
@@ -250,9 +251,7 @@ class Library:
         """Return whether a file is what it was called, or a link to within the music folders:
         since the build it may have become one that leads out of them."""
         target = Path(os.path.realpath(path))
-        if target == path or not self._tops:
-            return True
-        return any(target.is_relative_to(top) for top in self._tops)
+        return target == path or not self._tops or is_below(target, self._tops)
 
     def _cover_beside(self, track: Path) -> bytes | None:
         for name in COVER_NAMES:

@@ -17,7 +17,7 @@ from catalog.analysis import CatalogError, Failure, FileStamp, KnownFile
 from catalog.builder.analyse import digest_of
 from catalog.builder.evidence import analysis_fingerprint
 from catalog.builder.progress import Progress
-from catalog.builder.scan import FoundFile, Scan, scan
+from catalog.builder.scan import FoundFile, Scan, is_below, scan
 from catalog.builder.wire import Job, Outcome
 from catalog.builder.workers import WorkerPool, WorkerSetup
 from catalog.indexing import renew_index
@@ -247,8 +247,8 @@ class _Build:
             path
             for path in files.keys() | self._store.failures().keys()
             if path not in here
-            and (self._options.only_these or _is_below(Path(path), self._roots))
-            and not _is_below(Path(path), troubled)
+            and (self._options.only_these or is_below(Path(path), self._roots))
+            and not is_below(Path(path), troubled)
         } | _moved_from(files, here)
         if gone:
             with self._store.batch():
@@ -281,17 +281,13 @@ def _roots(store: StoreWriter, given: Sequence[Path], options: BuildOptions) -> 
 
 def _others(store: StoreWriter, given: Sequence[Path]) -> list[str]:
     """Say which folders the settings no longer name, where they name any: their tracks stay."""
-    others = [str(root) for root in store.roots() if not _is_below(root, given)] if given else []
+    others = [str(root) for root in store.roots() if not is_below(root, given)] if given else []
     if not others:
         return []
     return [
         f"the tracks of {', '.join(others)}, which an earlier build took, stay:"
         " `attune catalog build --only` forgets them"
     ]
-
-
-def _is_below(path: Path, folders: Sequence[Path]) -> bool:
-    return any(path.is_relative_to(folder) for folder in folders)
 
 
 def _digest(path: Path) -> bytes | None:

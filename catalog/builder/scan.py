@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,6 +58,11 @@ def scan(folders: Sequence[Path]) -> Scan:
     return result
 
 
+def is_below(path: Path, folders: Iterable[Path]) -> bool:
+    """Return whether ``path`` is one of the folders or lies below one; looks at no disk."""
+    return any(path.is_relative_to(folder) for folder in folders)
+
+
 def _walk(
     top: Path, tops: Sequence[Path], visited: set[tuple[int, int]], result: Scan
 ) -> Iterator[list[os.DirEntry[str]]]:
@@ -87,7 +92,7 @@ def _leads_out(entry: os.DirEntry[str], tops: Sequence[Path], result: Scan) -> b
     if not entry.is_symlink():
         return False
     target = Path(os.path.realpath(entry.path))
-    if any(target.is_relative_to(top) for top in tops):
+    if is_below(target, tops):
         return False
     if _is_folder(entry) or Path(entry.name).suffix.lower() in EXTENSIONS:
         result.problems.append((

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,21 +19,6 @@ from device.playback.messages import (
 from device.readings import VisitState as V
 from tests.fakes.desk import HAPPY, SAD, Stage
 from tests.fakes.synthetic_library import make_library
-
-
-@pytest.fixture(scope="module", name="shelf")
-def _shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("library")
-    make_library(folder / "catalogue", 400)
-    return folder
-
-
-@pytest.fixture(name="stage")
-def _stage(shelf: Path, tmp_path: Path) -> Iterator[Stage]:
-    (tmp_path / "catalogue").symlink_to(shelf / "catalogue")
-    with Stage(tmp_path) as stage:
-        stage.pass_time(0.25)
-        yield stage
 
 
 def test_a_visit_goes_its_whole_way(stage: Stage) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,27 +19,6 @@ from device.playback.messages import (
 from device.readings import Strategy
 from device.readings import VisitState as V
 from tests.fakes.desk import HAPPY, SAD, Stage
-from tests.fakes.synthetic_library import make_library
-
-
-@pytest.fixture(scope="module", name="shelf")
-def _shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("library")
-    make_library(folder / "catalogue", 100)
-    return folder
-
-
-@pytest.fixture(name="folder")
-def _folder(shelf: Path, tmp_path: Path) -> Path:
-    (tmp_path / "catalogue").symlink_to(shelf / "catalogue")
-    return tmp_path
-
-
-@pytest.fixture(name="stage")
-def _stage(folder: Path) -> Iterator[Stage]:
-    with Stage(folder) as stage:
-        stage.pass_time(0.25)
-        yield stage
 
 
 def fill_disk(folder: Path, table: str) -> None:

@@ -11,6 +11,7 @@ from device import readings as r
 from device.channels import BoundedQueue, LatestSlot
 from device.config import Settings, parse
 from device.interfaces.mqtt import MqttWorker
+from tests.fakes.kiosk_states import IDLE
 
 INBOX = 64
 
@@ -50,3 +51,16 @@ def until(condition: Callable[[], bool], timeout_s: float = 10) -> None:
     while not condition():
         assert time.monotonic() < end, "it did not come to pass"
         time.sleep(0.02)
+
+
+def kiosk(start: list[Running], settings: Settings, state: r.KioskState = IDLE) -> Running:
+    """Start a kiosk in ``state``; who keeps the list ``start`` stops it."""
+    running = Running(settings)
+    running.states.put(state)
+    start.append(running)
+    return running
+
+
+def note_says(running: Running, words: str) -> None:
+    """Wait until the worker's note has the words."""
+    until(lambda: words in running.worker.note)

@@ -48,6 +48,15 @@ def _running(broker: Broker, ear: Listener) -> Iterator[Running]:
     running.stop()
 
 
+@pytest.fixture(name="start")
+def _start(quick: None) -> Iterator[list[Running]]:
+    """Kiosks of a test, stopped at its end whatever happens."""
+    started: list[Running] = []
+    yield started
+    for running in started:
+        running.stop()
+
+
 @pytest.fixture(name="certificates", scope="session")
 def _certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return Certificates(tmp_path_factory.mktemp("certificates"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,35 +12,14 @@ import pytest
 from paho.mqtt.enums import MQTTProtocolVersion
 
 from device import readings as r
-from device.config import Settings
 from device.interfaces import mqtt as edge
 from tests.fakes.broker import PASSWORD, Broker, Certificates, Listener, password_file
 from tests.fakes.kiosk_states import PLAYING
-from tests.fakes.mqtt_kiosk import Running, settings_for, until
+from tests.fakes.mqtt_kiosk import Running, kiosk, note_says, settings_for, until
 
 BASE = "attune/hall"
 CONNECT, SUBSCRIBE = 0x10, 0x82
 GRANTED, NOT_AUTHORIZED = 0x01, 0x87
-
-
-@pytest.fixture(name="start")
-def _start(quick: None) -> Iterator[list[Running]]:
-    """Kiosks of a test, stopped at its end whatever happens."""
-    started: list[Running] = []
-    yield started
-    for running in started:
-        running.stop()
-
-
-def kiosk(start: list[Running], settings: Settings) -> Running:
-    running = Running(settings)
-    running.states.put(PLAYING)
-    start.append(running)
-    return running
-
-
-def note_says(running: Running, words: str) -> None:
-    until(lambda: words in running.worker.note)
 
 
 def test_what_is_too_large_for_the_broker_is_named_and_the_rest_arrives(
@@ -48,7 +27,7 @@ def test_what_is_too_large_for_the_broker_is_named_and_the_rest_arrives(
 ) -> None:
     with Broker(tmp_path, "allow_anonymous true", "max_packet_size 2000") as broker:
         ear = Listener(broker.port)
-        running = kiosk(start, settings_for(broker.port))
+        running = kiosk(start, settings_for(broker.port), PLAYING)
         ear.wait_for(f"{BASE}/heart_rate/state", "72")
         note_says(running, "takes at most 2000 bytes and homeassistant/device/hall/config would be")
         ear.publish(f"{BASE}/skip/set", "PRESS")
@@ -69,7 +48,7 @@ def test_a_broker_that_throws_the_kiosk_out_for_its_size_is_asked_ever_more_seld
 
     monkeypatch.setattr(edge, "_rest", rest)
     with Broker(tmp_path, "allow_anonymous true", "message_size_limit 2000") as broker:
-        running = kiosk(start, settings_for(broker.port))
+        running = kiosk(start, settings_for(broker.port), PLAYING)
         note_says(running, "while it was sent the discovery message: does it limit the size")
         until(lambda: len(rests) >= 5)
         assert rests[4] > 4 * rests[0]
@@ -80,7 +59,7 @@ def test_a_broker_that_lacks_what_the_kiosk_needs_is_named(
     tmp_path: Path, start: list[Running], line: str
 ) -> None:
     with Broker(tmp_path, "allow_anonymous true", line) as broker:
-        running = kiosk(start, settings_for(broker.port))
+        running = kiosk(start, settings_for(broker.port), PLAYING)
         note_says(running, "needs retained messages and QoS 1")
         assert "user" not in running.worker.note
 
@@ -115,7 +94,7 @@ def test_a_topic_that_may_not_be_read_is_named_with_what_is_lost(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=refuse_to_read, args=(server, topic), daemon=True).start()
-        running = kiosk(start, settings_for(server.getsockname()[1]))
+        running = kiosk(start, settings_for(server.getsockname()[1]), PLAYING)
         note_says(running, f"the broker's access list forbids reading {topic}: {loss}")
 
 
@@ -123,7 +102,7 @@ def test_a_broker_that_was_silent_once_is_not_taken_for_an_old_one_for_ever(
     tmp_path: Path, start: list[Running]
 ) -> None:
     with Broker(tmp_path, "allow_anonymous true") as broker:
-        running = kiosk(start, settings_for(broker.port))
+        running = kiosk(start, settings_for(broker.port), PLAYING)
         until(lambda: running.worker.note == "")
         broker.stop()
         note_says(running, "nothing listens")
@@ -148,7 +127,7 @@ def test_a_right_that_is_taken_away_in_mid_visit_is_said(
     lines = ("allow_anonymous false", f"password_file {users}", f"acl_file {acl}")
     with Broker(tmp_path, *lines) as broker:
         settings = settings_for(broker.port, username="kiosk", password_file=str(secret))
-        running = kiosk(start, settings)
+        running = kiosk(start, settings, PLAYING)
         until(lambda: running.worker.note == "")
         acl.write_text(f"user kiosk\ntopic readwrite {BASE}/available\n")
         broker.reload()
@@ -172,7 +151,7 @@ def test_a_certificate_that_went_bad_in_mid_visit_is_said_and_a_good_one_heals(
     lines = ("allow_anonymous true",)
     good = Broker(tmp_path, *certificates.listener(certificates.broker), *lines)
     with good:
-        running = kiosk(start, settings_for(good.port, **secure))
+        running = kiosk(start, settings_for(good.port, **secure), PLAYING)
         until(lambda: running.worker.note == "")
         good.stop()
         with Broker(tmp_path, *certificates.listener(bad), *lines, port=good.port):

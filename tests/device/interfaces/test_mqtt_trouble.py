@@ -13,36 +13,15 @@ from typing import Any
 import pytest
 
 from device import readings as r
-from device.config import Settings
 from device.identity import own_kiosk_id
 from device.interfaces import broker as way
 from device.interfaces.mqtt_claim import Claim
 from tests.fakes.broker import PASSWORD, Broker, Certificates, Listener, free_port, password_file
 from tests.fakes.kiosk_states import IDLE, PLAYING
-from tests.fakes.mqtt_kiosk import INBOX, Running, settings_for, until
+from tests.fakes.mqtt_kiosk import INBOX, Running, kiosk, note_says, settings_for, until
 from tests.fakes.states import a_state
 
 BASE = "attune/hall"
-
-
-@pytest.fixture(name="start")
-def _start(quick: None) -> Iterator[list[Running]]:
-    """Kiosks of a test, stopped at its end whatever happens."""
-    started: list[Running] = []
-    yield started
-    for running in started:
-        running.stop()
-
-
-def kiosk(start: list[Running], settings: Settings, state: r.KioskState = IDLE) -> Running:
-    running = Running(settings)
-    running.states.put(state)
-    start.append(running)
-    return running
-
-
-def note_says(running: Running, words: str) -> None:
-    until(lambda: words in running.worker.note)
 
 
 # --- the broker -----------------------------------------------------------------------
