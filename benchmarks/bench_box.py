@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.service import MALLOC
 from device import kiosk
 from device import readings as r
 from tests.fakes.synthetic_library import make_library
@@ -89,7 +90,9 @@ def _start_daemon(folder: Path, runs: int) -> tuple[list[float], list[float]]:
     command = [sys.executable, "-m", "device.cli", "run", "--config", str(_config(folder))]
     for _ in range(runs):
         began = time.monotonic()
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ | MALLOC
+        )
         assert process.stdout is not None
         for line in process.stdout:
             if b"ready after" in line:

@@ -22,6 +22,7 @@ import hnswlib
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.service import MALLOC
 from catalog.emotions import ANCHORS_VAD, CODES
 from catalog.index import M, VectorIndex, load_index, write_index
 from catalog.space import DEFAULT_SPACE, SPACES
@@ -29,6 +30,7 @@ from catalog.space import DEFAULT_SPACE, SPACES
 K = 10
 QUERIES = 1000
 CLUSTERS = 400
+SETTINGS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"} | MALLOC
 SPACE = SPACES[DEFAULT_SPACE]
 Matrix = NDArray[np.float32]
 
@@ -39,10 +41,9 @@ def main() -> int:
     parser.add_argument("--million", action="store_true", help="1,000,000 tracks, too")
     parser.add_argument("--sizes", type=int, nargs="+", help="other sizes")
     arguments = parser.parse_args()
-    if os.environ.get("OMP_NUM_THREADS") != "1":  # Read once, when numpy is loaded.
+    if not SETTINGS.items() <= os.environ.items():  # Read once, when a program starts.
         again = [sys.executable, "-m", "benchmarks.bench_index", *sys.argv[1:]]
-        one = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        os.execve(sys.executable, again, os.environ | one)
+        os.execve(sys.executable, again, os.environ | SETTINGS)
     sizes = arguments.sizes or [10_000, 220_000, *([1_000_000] if arguments.million else [])]
     print(f"{SPACE.name}, {SPACE.dimension} dimensions, k = {K}, one thread, ms per query\n")
     print(HEADING)
@@ -123,7 +124,7 @@ def _load_ms(folder: Path) -> float:
         "print(1e3 * (time.perf_counter() - began))\n"
     )
     command = [sys.executable, "-c", script, str(folder)]
-    runs = [subprocess.run(command, capture_output=True, text=True, check=True) for _ in range(5)]
+    runs = [subprocess.run(command, capture_output=True, text=True, check=True) for _ in range(15)]
     return float(np.median([float(run.stdout) for run in runs]))
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.service import MALLOC
 from benchmarks.soak_plot import Line, draw
 from firmware_bridge.simulator import SimulatedSensor
 from tests.fakes.kiosk_at_work import KioskAtWork, playable_library
@@ -240,7 +241,7 @@ def main() -> int:
     with KioskAtWork((args.out / "kiosk").absolute(), screen={"mode": "window"}) as kiosk:
         upsets = Upsets(kiosk)
         upsets.prepare()
-        kiosk.start(environment={"SDL_VIDEODRIVER": "dummy"})
+        kiosk.start(environment=MALLOC | {"SDL_VIDEODRIVER": "dummy"})
         try:
             samples = live(kiosk, upsets, args.hours, args.out / "soak.csv")
             code = kiosk.stop()
