@@ -83,7 +83,7 @@ mode = "none"
 def _start_daemon(folder: Path, runs: int) -> tuple[list[float], list[float]]:
     """Start the daemon ``runs`` times; return seconds to readiness and resident MB.
 
-    Memory is that of the daemon and its children together, 10 s after it is ready, with the
+    Memory is that of the daemon and its children together, 15 s after it is ready, with the
     camera open: the simulated finger has given consent by then.
     """
     ready_s, resident_mb = [], []
@@ -98,7 +98,7 @@ def _start_daemon(folder: Path, runs: int) -> tuple[list[float], list[float]]:
             if b"ready after" in line:
                 ready_s.append(time.monotonic() - began)
                 break
-        time.sleep(10)
+        time.sleep(15)
         resident_mb.append(_resident_mb(process.pid))
         process.send_signal(signal.SIGTERM)
         process.wait(10)

@@ -90,8 +90,9 @@ class Conductor:
         self._visit = new_visit(settings, clock(), self._strategy)
         self._switch = CameraSwitch(settings.kiosk.state_dir)
         self._mood: r.Mood | None = None
-        self._finger_left = True
-        """False while the finger of the last visit still rests on the sensor."""
+        self._finger_left = False
+        """Whether the sensor was seen without a finger since the last visit, and since the start:
+        one that rests there, or was forgotten there, has agreed to nothing."""
         self.note = ""
         """What is amiss with the catalogue while the music plays on."""
         self._seq = 0
@@ -151,23 +152,23 @@ class Conductor:
     def _lead(self, now: float) -> None:
         visit = self._visit
         finger = self._finger_on(now)
-        wakes = finger and self._finger_left and self._wires.finger_may_agree
-        if visit.state is V.IDLE and wakes:
+        speaks = finger and self._finger_may_speak
+        if visit.state is V.IDLE and speaks:
             self._begin(now)
         elif visit.state is V.GREETING:
             if visit.in_state_s(now) >= self._settings.visit.greeting_s:
                 self._enter(V.CONSENT, now)
         elif visit.state is V.CONSENT:
-            self._lead_consent(now, finger)
+            self._lead_consent(now, speaks)
         elif visit.state in (V.SENSING, V.PLAYING):
             self._lead_music(now, finger)
         elif visit.state is V.FAREWELL:
-            if wakes:
+            if speaks:
                 self._begin(now)
             elif visit.in_state_s(now) >= self._settings.visit.farewell_s:
                 self._rest(now)
         pulse = self._wires.pulse.latest()
-        if pulse is not None and not pulse.finger_on:  # None: forgotten, so nobody knows
+        if pulse is not None and pulse.finger_on is False:
             self._finger_left = True
 
     def _begin(self, now: float) -> None:
@@ -176,9 +177,9 @@ class Conductor:
         self._visit.began_wall = self._wall_clock()
         self._enter(V.GREETING, now)
 
-    def _lead_consent(self, now: float, finger: bool) -> None:
+    def _lead_consent(self, now: float, speaks: bool) -> None:
         visit, limits = self._visit, self._settings.visit
-        if not finger or not self._wires.finger_may_agree:
+        if not speaks:
             visit.finger_since = None
         elif visit.finger_since is None:
             visit.finger_since = now
@@ -278,9 +279,16 @@ class Conductor:
 
     # --- what is sensed ---------------------------------------------------------------
 
+    @property
+    def _finger_may_speak(self) -> bool:
+        """Whether a finger on the sensor came there to begin a visit, or to say yes."""
+        return self._finger_left and self._wires.finger_may_agree
+
     def _finger_on(self, now: float) -> bool:
         pulse = self._wires.pulse.latest()
-        return pulse is not None and pulse.finger_on and now - pulse.measured_at <= FINGER_HOLD_S
+        if pulse is None or not pulse.finger_on:
+            return False
+        return now - pulse.measured_at <= FINGER_HOLD_S
 
     def _sees_somebody(self, now: float) -> bool:
         faces = self._faces()
@@ -410,6 +418,7 @@ class Conductor:
                 player=wires.player.latest() or r.PlayerState("idle"),
                 presence=measured and now - visit.last_present_at <= PRESENCE_HOLD_S,
                 finger_on=self._finger_on(now),
+                finger_speaks=self._finger_on(now) and self._finger_may_speak,
                 faces=self._faces() if measured else None,
                 pulse=self._pulse() if measured else None,
                 mood=mood,

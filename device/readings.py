@@ -137,7 +137,8 @@ class PulseReading:
     """Heart rate, heart-rate variability and stress of the last window."""
 
     measured_at: float
-    finger_on: bool
+    finger_on: bool | None
+    """None: nobody knows, for nothing has come, or too little of a sensor that cannot tell."""
     quality: float
     """0..1 signal quality index (SQI) of the window."""
     window_s: float
@@ -286,6 +287,8 @@ class KioskState:
     presence: bool = False
     """Somebody is seen or has a finger on the sensor."""
     finger_on: bool = False
+    finger_speaks: bool = False
+    """It came to begin a visit or to say yes; one forgotten there says nothing."""
     faces: FacesInView | None = None
     pulse: PulseReading | None = None
     mood: Mood | None = None

@@ -19,7 +19,7 @@ from firmware_bridge.detect import detect
 from firmware_bridge.port import PortError, SensorPort, list_ports, stable_path
 from firmware_bridge.protocols import PROTOCOLS, SensorProtocol
 from firmware_bridge.samples import Parser
-from firmware_bridge.simulator import SimulatedSensor
+from firmware_bridge.simulator import Faults, SimulatedSensor
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,8 @@ PATIENCE_S = 30.0
 """So long only the unplugged sensor is waited for; then other ports are looked at, too."""
 MOST_SAID = 20
 """Different complaints in the log before a sensor is found."""
+COMES_AFTER_S = 3.0
+"""The simulated finger: one that is there from the start would wake nobody."""
 _COUNT = re.compile(r"\d+ bytes")
 
 
@@ -97,7 +99,8 @@ class SensorWorker:
         """Find, read, lose and find again, until stopped."""
         with ExitStack() as opened:
             if self._settings.port == "simulated":
-                simulator = opened.enter_context(SimulatedSensor())
+                visitor = SimulatedSensor(faults=Faults(finger_off_s=((0.0, COMES_AFTER_S),)))
+                simulator = opened.enter_context(visitor)
                 self._known = _Found(simulator.path, PROTOCOLS["attune"], "a simulated finger")
 
             def cancelled() -> bool:

@@ -206,6 +206,28 @@ def test_a_finger_of_which_nothing_is_heard_any_more_is_no_yes(stage: Stage) -> 
     assert stage.state.visit is V.CONSENT
 
 
+def test_a_finger_that_was_there_before_the_question_is_no_yes(stage: Stage) -> None:
+    """It rests there since the last visit, and the house asks for the next one."""
+    stage.to_playing()
+    stage.pass_time(1, finger=True)
+    stage.do(r.Stop(source="mqtt"))
+    stage.pass_time(20, finger=True)
+    stage.do(r.Start(source="mqtt"))
+    state = stage.pass_time(10, finger=True)
+    assert (state.visit, state.finger_on, state.finger_speaks) == (V.CONSENT, True, False)
+    stage.pass_time(0.5, finger=False)
+    assert stage.pass_time(1, finger=True).finger_speaks
+    assert stage.pass_time(4, finger=True).visit is V.SENSING
+
+
+def test_a_finger_that_rests_there_when_the_kiosk_starts_wakes_nobody(folder: Path) -> None:
+    with Stage(folder) as stage:
+        for finger in (None, True, None, True):  # None: a sensor that was unplugged, say.
+            assert stage.pass_time(5, finger=finger).visit is V.IDLE
+        stage.pass_time(0.5, finger=False)
+        assert stage.pass_time(0.5, finger=True).visit is V.GREETING
+
+
 def test_a_pulse_from_before_a_late_yes_has_no_voice(stage: Stage) -> None:
     stage.do(r.SayMood(source="screen", text="I am happy"))
     stage.pass_time(2, finger=True, stress=0.9)

@@ -87,7 +87,7 @@ class Stage:
         return self.state
 
     def _sense(
-        self, finger: bool = False, stress: float | None = None, face: int | None = None
+        self, finger: bool | None = False, stress: float | None = None, face: int | None = None
     ) -> None:
         confidence = 0.0 if stress is None else 0.9
         self.wires.pulse.put(

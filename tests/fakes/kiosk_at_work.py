@@ -32,6 +32,8 @@ from tests.fakes.synthetic_library import analysis, make_points
 KIOSK_ID = "at_work"
 WRAPPERS = (b"strace", b"bwrap")
 TRACK_S = 12.0
+HELLO_S, LOOK_S = 3.0, 0.6
+"""The sensor says within so long what it is; the pulse worker looks at it five times a second."""
 QUICK_VISIT = {"greeting_s": 0.2, "finger_consent_s": 1.0, "sensing_s": 3.0, "farewell_s": 1.0}
 
 
@@ -133,6 +135,11 @@ class KioskAtWork:
                 start_new_session=True,
             )  # fmt: skip
         self.wait_for_log("attune: ready after", 60)
+        # Before anybody comes, the sensor is seen to be empty.
+        end = time.monotonic() + HELLO_S
+        while "finger sensor: " not in self.log and time.monotonic() < end and self.alive():
+            time.sleep(0.05)
+        time.sleep(LOOK_S)
 
     def stop(self, timeout_s: float = 20.0) -> int:
         """Ask it to end as systemd does and return its exit code."""

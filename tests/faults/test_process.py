@@ -130,6 +130,21 @@ def test_sigterm_in_every_state_ends_well_within_5_s(kiosk: KioskAtWork, state: 
     assert "did not end within" not in kiosk.log
 
 
+def test_a_finger_left_on_the_sensor_does_not_agree_when_the_kiosk_is_started_again(
+    kiosk: KioskAtWork,
+) -> None:
+    kiosk.start()
+    kiosk.to_playing()
+    kiosk.kill()
+    kiosk.start()
+    kiosk.says("finger", "ON")
+    time.sleep(5)
+    assert "visit state" not in kiosk.log
+    kiosk.finger.lift_finger(True)
+    kiosk.says("finger", "OFF")
+    kiosk.to_playing()
+
+
 WRITER = """
 import sys, time
 sys.path.insert(0, {root!r})

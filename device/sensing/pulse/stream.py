@@ -59,7 +59,7 @@ class PulseStream:
         self._heard_at = -np.inf
         self._told: bool | None = None
         self._lifted_at: float | None = None
-        self._finger_on = False
+        self._finger_on: bool | None = None
         self._doubted_at: float | None = None
         self._hoped_at: float | None = None
 
@@ -107,10 +107,11 @@ class PulseStream:
     def reading(self, now: float) -> PulseReading:
         """Return what is known now; analyses afresh once a second of new signal."""
         was_on, self._finger_on = self._finger_on, self._finger_is_on(now)
-        if was_on and not self._finger_on and self._lifted_at is None:
+        is_lost = self._finger_on is None and was_on is not None
+        if is_lost or (was_on and not self._finger_on and self._lifted_at is None):
             self._clear()
         if not self._finger_on:
-            return PulseReading(now, False, 0.0, 0.0, reason=FINGER)
+            return PulseReading(now, self._finger_on, 0.0, 0.0, reason=FINGER)
         if not was_on and self._told is None:  # What came before the finger is not its own.
             self._keep_last(COME_S)
             self._followed_s = self._window_s
@@ -208,12 +209,17 @@ class PulseStream:
         self._breaks = [index - cut for index in self._breaks if index > cut]
         self._time.forget_before(self._heard - len(self._samples))
 
-    def _finger_is_on(self, now: float) -> bool:
+    def _finger_is_on(self, now: float) -> bool | None:
         if now - self._heard_at > SILENT_S:
-            return False
+            return None
         if self._told is not None:
             return self._told
-        return self._still_there(now) if self._finger_on else self._has_come(now)
+        if self._finger_on:
+            return self._still_there(now)
+        if self._has_come(now):
+            return True
+        looked = self._window_s >= COME_S and self._hoped_at is None
+        return False if looked or self._finger_on is False else None
 
     def _has_come(self, now: float) -> bool:
         regular = self._window_s >= COME_S and self._regularity(COME_S) >= COME_STRENGTH

@@ -119,7 +119,7 @@ class TestFinger:
     def test_silence_means_gone_after_two_seconds(self) -> None:
         sent = list(blocks(pulse(20).samples))
         readings = follow(PulseStream(PulseSettings()), sent, silent_s=4)[len(sent) :]
-        since_s = [reading.measured_at - 20 for reading in readings if not reading.finger_on]
+        since_s = [reading.measured_at - 20 for reading in readings if reading.finger_on is None]
         assert 1.9 <= since_s[0] <= 2.5
         assert len(since_s) == sum(reading.measured_at - 20 >= since_s[0] for reading in readings)
 
@@ -139,6 +139,24 @@ class TestFinger:
         assert not any(reading.finger_on for reading in before)
         assert all(reading.finger_on for reading in there)
         assert not any(reading.finger_on for reading in after)
+
+    def test_nothing_is_claimed_of_a_finger_before_there_is_something_to_go_by(self) -> None:
+        """A sensor that cannot tell: absence is seen after four seconds, and never of a finger."""
+        assert PulseStream(PulseSettings()).reading(0.0).finger_on is None
+        nothing = 512 + 4 * np.random.default_rng(5).standard_normal(1200)
+        readings = follow(PulseStream(PulseSettings()), list(blocks(nothing, finger_on=None)))
+        unknown = [r.measured_at for r in readings if r.finger_on is None]
+        assert 3.8 <= max(unknown) <= 4.5
+        assert {r.finger_on for r in readings if r.measured_at > max(unknown)} == {False}
+        for seed in range(20):
+            stream = PulseStream(PulseSettings())
+            rests = list(blocks(pulse(20, 50 + 4 * seed, seed).samples, finger_on=None))
+            said = [reading.finger_on for reading in follow(stream, rests, silent_s=3)]
+            assert False not in said
+            assert said[-1] is None, "the sensor is silent"
+            assert True in said
+            away = list(blocks(np.zeros(300), finger_on=None, start_s=23))
+            assert [r.finger_on for r in follow(stream, away)][10] is None, "silent a moment ago"
 
     @pytest.mark.parametrize(("away_s", "goes_on"), [(0.2, True), (0.8, True), (1.6, False)])
     def test_a_finger_that_is_back_at_once_is_the_same_one(

@@ -32,7 +32,7 @@ def consent(kit: Kit, state: KioskState, view: ScreenView) -> Scene:
         # The sensor is an answer too, so the question says it, and to what.
         hint, body = body.top(kit.px(46 if kit.portrait else 28), kit.px(10))
         key = "finger" if state.camera_allowed else "finger_barred"
-        key, voice = ("holding", "accent") if state.finger_on else (key, "soft")
+        key, voice = ("holding", "accent") if state.finger_speaks else (key, "soft")
         parts.append(text("finger", hint, kit.say(f"consent.{key}"), SMALL, voice, lines=2))
     weights = [1.0] * len(choices)
     gap = kit.px(16)

@@ -35,7 +35,7 @@ def test_own_words_are_whole(
     monkeypatch.setattr(Typesetter, "_fit", watched)
     seen = [(state, opened) for name, state, opened in moments() if name not in FOREIGN]
     told = (WorkerHealth("mqtt", "running", False),)
-    seen += [(replace(state, health=told, finger_on=True), {}) for state in (IDLE, CONSENT)]
+    seen += [(replace(state, health=told, finger_speaks=True), {}) for state in (IDLE, CONSENT)]
     answer = PHRASES[language].not_understood.format(text="I really cannot say how I feel just now")
     seen += [(replace(state, message=answer), {}) for state in (IDLE, ASKING)]
     seen.append((FAREWELL, {"keeps_history": True}))
