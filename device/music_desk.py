@@ -8,6 +8,7 @@ from device import readings as r
 from device.channels import BoundedQueue
 from device.config import Settings
 from device.mood.strategies import MoodPath
+from device.phrases import PHRASES
 from device.playback.messages import (
     PausePlayback,
     PlayerEvent,
@@ -28,8 +29,6 @@ from device.visit import Visit
 
 log = logging.getLogger(__name__)
 
-NO_MUSIC = "No track of the library can be played: `attune doctor` says what is wrong."
-
 
 class MusicDesk:
     """Turns moods into orders for the player; works in the conductor's thread."""
@@ -45,6 +44,7 @@ class MusicDesk:
         self._recommender = recommender
         self._store = store
         self._orders = orders
+        self._no_music = PHRASES[settings.kiosk.language].no_music
 
     @property
     def track_count(self) -> int:
@@ -55,7 +55,7 @@ class MusicDesk:
         """Choose for the mood and start at once; False when there is nothing to play."""
         choice = self._choose(visit, mood)
         if choice is None:
-            visit.tell(self._recommender.fault or NO_MUSIC)
+            visit.tell(self._recommender.fault or self._no_music)
             return False
         visit.starting = choice
         visit.handed_over.append(choice)
@@ -136,7 +136,7 @@ class MusicDesk:
     def _queue_next(self, visit: Visit, mood: r.Mood) -> None:
         choice = self._choose(visit, mood)
         if choice is None:
-            visit.tell(self._recommender.fault or NO_MUSIC)
+            visit.tell(self._recommender.fault or self._no_music)
             return
         visit.handed_over.append(choice)
         self._orders.put(QueueNext(choice.track))

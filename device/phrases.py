@@ -28,6 +28,7 @@ class Phrases:
     music: str
     liked: str
     not_understood: str
+    no_music: str
 
 
 ENGLISH = Phrases(
@@ -44,6 +45,7 @@ ENGLISH = Phrases(
     liked="It was liked here before.",
     not_understood="“{text}” says nothing about a mood that I know. Try words such as calm, happy,"
     " sad, tense.",
+    no_music="No track of the library can be played: `attune doctor` says what is wrong.",
 )  # fmt: skip
 GERMAN = Phrases(
     voices={"face": "dein Gesicht", "pulse": "dein Puls", "words": "deine Worte",
@@ -59,6 +61,7 @@ GERMAN = Phrases(
     liked="Sie hat hier schon gefallen.",
     not_understood="„{text}“ sagt mir nichts über eine Stimmung. Versuch es mit Worten wie ruhig,"
     " fröhlich, traurig, angespannt.",
+    no_music="Kein Stück der Sammlung lässt sich abspielen: `attune doctor` sagt, woran es liegt.",
 )  # fmt: skip
 CHINESE = Phrases(
     voices={"face": "你的表情", "pulse": "你的脉搏", "words": "你的话", "touch": "你的触摸"},
@@ -72,6 +75,7 @@ CHINESE = Phrases(
     music="这首音乐：{music}（距离 {distance:.2f}）。",
     liked="这里有人喜欢过它。",
     not_understood="从“{text}”里我听不出情绪。试试平静、快乐、悲伤、紧张这样的词。",
+    no_music="曲库里没有可以播放的曲目：请运行 `attune doctor` 查看原因。",
 )  # fmt: skip
 RUSSIAN = Phrases(
     voices={"face": "ваше лицо", "pulse": "ваш пульс", "words": "ваши слова",
@@ -87,6 +91,7 @@ RUSSIAN = Phrases(
     liked="Здесь она уже нравилась.",
     not_understood="«{text}» ничего не говорит мне о настроении. Попробуйте слова вроде: спокойно,"
     " радостно, грустно, тревожно.",
+    no_music="Ни одну запись из медиатеки нельзя воспроизвести: причину покажет `attune doctor`.",
 )  # fmt: skip
 KOREAN = Phrases(
     voices={"face": "표정", "pulse": "맥박", "words": "말", "touch": "터치"},
@@ -101,6 +106,7 @@ KOREAN = Phrases(
     liked="여기서 사랑받은 곡이에요.",
     not_understood="“{text}”에서는 기분을 알 수 없어요."
     " 차분함, 행복, 슬픔, 긴장 같은 말을 써 보세요.",
+    no_music="재생할 수 있는 곡이 없어요. 원인은 `attune doctor`로 확인하세요.",
 )  # fmt: skip
 PHRASES = {"en": ENGLISH, "de": GERMAN, "zh": CHINESE, "ru": RUSSIAN, "ko": KOREAN}
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from device import readings as r
+from device.phrases import PHRASES
 from device.playback.messages import (
     PlayNow,
     QueueNext,
@@ -19,6 +20,7 @@ from device.playback.messages import (
 from device.readings import Strategy
 from device.readings import VisitState as V
 from tests.fakes.desk import HAPPY, SAD, Stage
+from tests.fakes.synthetic_library import make_library
 
 
 def fill_disk(folder: Path, table: str) -> None:
@@ -273,6 +275,18 @@ def test_a_conductor_that_died_begins_with_nobody(stage: Stage) -> None:
         assert (stage.state.mood, stage.state.pulse, stage.state.choice) == (None, None, None)
         assert stage.pass_time(1, finger=True).visit is V.IDLE, "the finger never left"
     stage.conductor.__enter__()
+
+
+@pytest.mark.parametrize("language", sorted(PHRASES))
+def test_a_library_without_music_is_said_in_the_language_of_the_kiosk(
+    tmp_path: Path, language: str
+) -> None:
+    make_library(tmp_path / "catalogue", 0)
+    kiosk = {"state_dir": str(tmp_path / "state"), "language": language}
+    with Stage(tmp_path, kiosk=kiosk) as stage:
+        stage.do(r.SayMood(source="screen", text="I am happy"))
+        assert stage.state.message == PHRASES[language].no_music
+        assert "`attune doctor`" in stage.state.message
 
 
 # --- what the house sets ----------------------------------------------------------------

@@ -37,7 +37,8 @@ def test_own_words_are_whole(
     told = (WorkerHealth("mqtt", "running", False),)
     seen += [(replace(state, health=told, finger_speaks=True), {}) for state in (IDLE, CONSENT)]
     answer = PHRASES[language].not_understood.format(text="I really cannot say how I feel just now")
-    seen += [(replace(state, message=answer), {}) for state in (IDLE, ASKING)]
+    says = (answer, PHRASES[language].no_music)
+    seen += [(replace(state, message=message), {}) for message in says for state in (IDLE, ASKING)]
     seen.append((FAREWELL, {"keeps_history": True}))
     for state, opened in seen:
         render(state, view(*size, language=language, large_type=large, **opened))
