@@ -38,6 +38,7 @@ from device.sensing.pulse import PulseAnalysis, PulseStream, analyse
 from device.sensing.pulse.analysis import judge
 from device.sensing.pulse.follow import TAIL_S, BeatFollower
 from tests.data_folder import ROOT, find_data
+from tests.fakes.pulse_waves import fibrillating
 
 CONDITIONS = ((100, "clean", 0.13), (25, "clean", 0.2), (100, "10dB", 1.2), (100, "motion", 3.5))
 """Rate in Hz, noise, bar in ms."""
@@ -66,6 +67,7 @@ def main() -> int:
     peers = methods()
     tables: dict[str, list[dict[str, object]]] = {
         "synthetic": synthetic_table(peers, args.seeds),
+        "irregular heart (heart rate error in bpm: mean, worst, read)": irregular_table(peers),
         "camera against chest strap": real_table(peers, list(welltory())),
         "finger clip against ECG": real_table(peers, list(wfdb())),
         "stream against the whole window": stream_table(args.seeds // 5),
@@ -132,6 +134,26 @@ def synthetic_table(peers: dict[str, Method], seeds: int) -> list[dict[str, obje
 
 def _rmssd_ms(beats_s: Samples) -> float:
     return float(np.sqrt(np.mean(np.square(np.diff(beats_s, 2))))) * 1e3
+
+
+def irregular_table(peers: dict[str, Method], seeds: int = 12) -> list[dict[str, object]]:
+    """Return how the rate of hearts without a rhythm is told, over ``seeds`` waves of each."""
+    table: list[dict[str, object]] = [{"method": name} for name in peers]
+    for rate_bpm, spread in ((65, 0.1), (65, 0.2), (85, 0.1), (85, 0.2), (105, 0.1), (105, 0.2)):
+        waves = [fibrillating(seed, rate_bpm, spread) for seed in range(seeds)]
+        for row, method in zip(table, peers.values(), strict=True):
+            errors = [
+                said - true.heart_rate_bpm
+                for true in waves
+                if (said := method(true.samples, true.rate_hz).heart_rate_bpm) is not None
+            ]
+            worst = max(errors, key=abs, default=0.0)
+            row[f"{rate_bpm} bpm, spread {spread:.0%}"] = (
+                f"{np.mean(errors):+.1f}, {worst:+.1f} ({len(errors)}/{seeds})"
+                if errors
+                else "none"
+            )
+    return table
 
 
 # --- real -----------------------------------------------------------------------------

@@ -7,6 +7,7 @@ dicrotic Gaussian (as in Allen 2007, fig. 1). Seeded, so every run is the same p
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,14 +48,7 @@ def simulated_finger(
     """Return the samples of all phases at :data:`RATE_HZ`, 10 bits as an Arduino reads them."""
     duration_s = phases[-1].at_s
     time_s = np.arange(int(duration_s * RATE_HZ)) / RATE_HZ
-    wave = np.zeros_like(time_s)
-    for beat_s in beat_times(phases, seed):
-        first, last = np.searchsorted(time_s, (beat_s - 0.3, beat_s + 1.2))
-        since_s = time_s[first:last] - beat_s
-        systolic = np.exp(-0.5 * ((since_s - 0.16) / 0.06) ** 2)
-        dicrotic = 0.4 * np.exp(-0.5 * ((since_s - 0.39) / 0.08) ** 2)
-        strength = 1 + 0.1 * np.sin(2 * np.pi * BREATH_HZ * beat_s)
-        wave[first:last] += strength * (systolic + dicrotic)
+    wave = wave_of(beat_times(phases, seed), time_s)
     # Whole turns in the duration, so that the end meets the beginning.
     wander_hz = round(0.07 * duration_s) / duration_s
     wave += 0.15 * np.sin(2 * np.pi * wander_hz * time_s)
@@ -62,6 +56,19 @@ def simulated_finger(
     wave += noise * np.random.default_rng(seed + 1).standard_normal(len(time_s))
     levels = ADC_MIDDLE + ADC_SWING * (wave - 0.5)
     return np.clip(np.round(levels), 0, 1023).astype(np.uint16)
+
+
+def wave_of(beats_s: Iterable[float], time_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the pulse at ``time_s``, evenly spaced, of a heart that beats at ``beats_s``."""
+    wave = np.zeros_like(time_s)
+    for beat_s in beats_s:
+        first, last = np.searchsorted(time_s, (beat_s - 0.3, beat_s + 1.2))
+        since_s = time_s[first:last] - beat_s
+        systolic = np.exp(-0.5 * ((since_s - 0.16) / 0.06) ** 2)
+        dicrotic = 0.4 * np.exp(-0.5 * ((since_s - 0.39) / 0.08) ** 2)
+        strength = 1 + 0.1 * np.sin(2 * np.pi * BREATH_HZ * beat_s)
+        wave[first:last] += strength * (systolic + dicrotic)
+    return wave
 
 
 def as_ten_bits(recording: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,7 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.readings import PpgBlock, frozen
-from firmware_bridge.simulated_finger import RATE_HZ, Phase, beat_times, simulated_finger
+from firmware_bridge.simulated_finger import (
+    RATE_HZ,
+    Phase,
+    beat_times,
+    simulated_finger,
+    wave_of,
+)
 
 SYSTOLE_S = 0.16
 """From the heart's beat to the top of the wave (see ``simulated_finger``)."""
@@ -53,6 +59,22 @@ def pulse(
     samples = simulated_finger(phases, seed, noise).astype(np.float64)
     peaks_s = np.array(beat_times(phases, seed)) + SYSTOLE_S
     return Pulse(samples[::every], RATE_HZ / every, peaks_s[peaks_s < duration_s - 0.2])
+
+
+def fibrillating(seed: int, rate_bpm: float, spread: float, duration_s: float = 60) -> Pulse:
+    """Return a pulse whose intervals know nothing of each other; ``spread`` over their mean.
+
+    Gamma distributed (positive, skewed, independent), and none shorter than 0.3 s.
+    """
+    rng = np.random.default_rng(seed)
+    shape = spread**-2
+    rr_s = np.maximum(0.3, rng.gamma(shape, 60 / rate_bpm / shape, int(6 * duration_s)))
+    beats_s = np.cumsum(rr_s)
+    time_s = np.arange(int(duration_s * RATE_HZ)) / RATE_HZ
+    wave = wave_of(beats_s[beats_s < duration_s], time_s)
+    wave += 0.02 * rng.standard_normal(len(wave))
+    peaks_s = beats_s + SYSTOLE_S
+    return Pulse(wave, RATE_HZ, peaks_s[peaks_s < duration_s - 0.2])
 
 
 def blocks(

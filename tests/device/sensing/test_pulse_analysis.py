@@ -17,7 +17,7 @@ from device.sensing.pulse.hrv import Hrv
 from device.sensing.pulse.intervals import artefacts, intervals_of
 from firmware_bridge.simulated_finger import Phase, beat_times, simulated_finger
 from tests.data_folder import data_folder
-from tests.fakes.pulse_waves import Pulse, pulse
+from tests.fakes.pulse_waves import Pulse, fibrillating, pulse
 
 
 def timing_errors_ms(true: Pulse, found_s: np.ndarray) -> np.ndarray:
@@ -88,6 +88,21 @@ def test_every_second_beat_early_is_never_half_the_rate(strength: float) -> None
     found = analyse(pairs_of_beats(strength), 100)
     assert not found.accepted
     assert found.hrv.heart_rate_bpm is None
+
+
+@pytest.mark.parametrize(("rate_bpm", "spread"), [(65, 0.2), (85, 0.2), (105, 0.2), (105, 0.15)])
+def test_a_fibrillating_heart_is_counted_to_within_two_beats(
+    rate_bpm: float, spread: float
+) -> None:
+    """No interval is like the one before it, yet every wave is seen."""
+    errors = []
+    for seed in range(8):
+        true = fibrillating(seed, rate_bpm, spread)
+        found = analyse(true.samples, true.rate_hz).hrv.heart_rate_bpm
+        errors += [] if found is None else [found - true.heart_rate_bpm]
+    assert len(errors) >= 5
+    assert np.abs(errors).max() < 2
+    assert abs(np.mean(errors)) < 0.5, "on the whole neither fast nor slow"
 
 
 def test_noise_makes_variability_larger_in_no_direction() -> None:
