@@ -162,6 +162,8 @@ class _Probe:
         self._topics = topics(settings)
         self._client: Any = None
         self._reason: Any = None
+        self._most_bytes = 0
+        self._is_lost = False
         self._acknowledged: dict[int, Any] = {}
         self._granted: dict[int, Any] = {}
         self._heard: set[bytes] = set()
@@ -194,18 +196,21 @@ class _Probe:
         return self._publish(f"{self._topics.base}/mqtt_test/state")
 
     def write_discovery(self) -> str:
-        """Publish beside the discovery topic; nobody listens there."""
-        return self._publish(f"{self._topics.discovery.removesuffix('config')}mqtt_test")
+        """Publish all of the discovery message beside its topic, where nobody listens."""
+        from device.interfaces.home_assistant import discovery_payload
+
+        payload = json.dumps(discovery_payload(self._settings), ensure_ascii=False)
+        return self._publish(f"{self._topics.discovery.removesuffix('config')}mqtt_test", payload)
 
     def read(self) -> str:
         """Send a command that no kiosk knows and wait for it."""
-        topic, token = f"{self._topics.base}/mqtt_test/set", str(time.time_ns()).encode()
+        topic, token = f"{self._topics.base}/mqtt_test/set", str(time.time_ns())
         result, mid = self._client.subscribe(self._topics.all_commands, qos=1)
         self._pump(lambda: mid in self._granted)
         if result or any(reason.is_failure for reason in self._granted.get(mid, ())):
             raise StepError(self._forbidden("reading", self._topics.all_commands))
         self._publish(topic, token)
-        if not self._pump(lambda: token in self._heard):
+        if not self._pump(lambda: token.encode() in self._heard):
             raise StepError(self._forbidden("reading", self._topics.all_commands))
         return f"{self._topics.all_commands} comes through"
 
@@ -217,7 +222,7 @@ class _Probe:
     def _open(self, protocol: Any) -> None:
         from device.interfaces import broker
 
-        mqtt, self._reason = self._settings.mqtt, None
+        mqtt, self._reason, self._is_lost = self._settings.mqtt, None, False
         client = broker.make_client(mqtt, f"attune-{self._settings.kiosk.id}-test", protocol)
         client.on_connect = self._on_connect
         client.on_message = lambda _c, _d, message: self._heard.add(bytes(message.payload))
@@ -227,12 +232,23 @@ class _Probe:
         broker.connect(client, mqtt)
         self._pump(lambda: self._reason is not None)
 
-    def _on_connect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _more: Any) -> None:
-        self._reason = reason
+    def _on_connect(self, _client: Any, _data: Any, _flags: Any, reason: Any, more: Any) -> None:
+        from device.interfaces.broker import packet_limit
 
-    def _publish(self, topic: str, payload: bytes = b"attune mqtt-test") -> str:
+        self._reason, self._most_bytes = reason, packet_limit(more)
+
+    def _publish(self, topic: str, payload: str = "attune mqtt-test") -> str:
+        from device.interfaces.broker import too_large
+
+        if wrong := too_large(topic, payload, self._most_bytes):
+            raise StepError(wrong)
         mid = self._client.publish(topic, payload, qos=1).mid
         if not self._pump(lambda: mid in self._acknowledged):
+            if self._is_lost:
+                raise StepError(
+                    f"the broker hangs up on {len(payload.encode())} bytes to {topic}: does it"
+                    " limit the size of messages (message_size_limit in mosquitto)?"
+                )
             raise StepError(f"the broker does not acknowledge what is written to {topic}")
         reason = self._acknowledged[mid]
         if reason.is_failure:
@@ -254,5 +270,6 @@ class _Probe:
         end = time.monotonic() + ANSWER_TIMEOUT_S
         while not done() and time.monotonic() < end:
             if self._client.loop(0.05):
+                self._is_lost = True
                 break
         return done()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 import ssl
 from pathlib import Path
+from typing import Any
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -41,7 +42,9 @@ _ADVICE = {
     "QoS not supported": _WANTS_MORE,
     "Client identifier not valid": "Give the kiosk another id in [kiosk]",
 }
-PACKET_OVERHEAD_BYTES = 16
+NO_LIMIT = 268_435_455
+"""The largest packet there is (MQTT 5.0, 1.5.5)."""
+_OVERHEAD_BYTES = 16
 """At most, of a PUBLISH without properties around topic and payload (MQTT 5.0, 3.3)."""
 
 # OpenSSL, x509_vfy.h: X509_V_ERR_...
@@ -89,6 +92,22 @@ def connect(client: paho.Client, settings: MqttSettings) -> None:
     except (OSError, ValueError) as error:
         # ValueError: a host that can be no name at all, such as one with a NUL.
         raise BrokerError(fault(settings, error)) from error
+
+
+def packet_limit(properties: Any) -> int:
+    """Return how large a packet the broker takes, by its answer to the log-in, in bytes."""
+    return int(getattr(properties, "MaximumPacketSize", NO_LIMIT))
+
+
+def too_large(topic: str, payload: str, most_bytes: int) -> str:
+    """Return what is wrong with a message that the broker would hang up on; empty if it fits."""
+    size = len(topic.encode()) + len(payload.encode()) + _OVERHEAD_BYTES
+    if size <= most_bytes:
+        return ""
+    return (
+        f"the broker takes at most {most_bytes} bytes and {topic} would be {size}:"
+        " raise its limit (max_packet_size in mosquitto)"
+    )
 
 
 def tls_context(settings: MqttSettings) -> ssl.SSLContext:

@@ -38,8 +38,6 @@ the discovery message, and then now and then for those who came late."""
 GOODBYE_S = 1.0
 SEND_RETAINED, NO_OLD_COMMANDS = 0, 2
 """Retain Handling (MQTT 5.0, 3.8.3.1): are retained messages sent at subscription?"""
-NO_LIMIT = 268_435_455
-"""The largest packet there is (MQTT 5.0, 1.5.5)."""
 CLAIM_WAIT_S = 0.5
 """A retained message follows the answer to its subscription at once; this is for slow networks."""
 
@@ -72,7 +70,7 @@ class Session:
         self._sent: dict[str, str] = {}
         self._under_way: dict[int, str] = {}
         self._asked: dict[int, str] = {}
-        self._most_bytes = NO_LIMIT
+        self._most_bytes = broker.NO_LIMIT
         """Of one packet to this broker, as it says itself (MQTT 5.0)."""
         self._seen: KioskState | None = None
         self._told: KioskState | None = None
@@ -196,12 +194,8 @@ class Session:
 
     def _publish(self, topic: str, payload: str, retain: bool) -> bool:
         """Publish at QoS 1; False when too much is under way, so that it is tried again."""
-        size = len(topic.encode()) + len(payload.encode()) + broker.PACKET_OVERHEAD_BYTES
-        if size > self._most_bytes:  # The broker would hang up on it.
-            self.complaint = (
-                f"the broker takes at most {self._most_bytes} bytes and {topic} would be {size}:"
-                " raise its limit (max_packet_size in mosquitto)"
-            )
+        if wrong := broker.too_large(topic, payload, self._most_bytes):
+            self.complaint = wrong
             return True
         message = self.client.publish(topic, payload, qos=1, retain=retain)
         if message.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
@@ -215,7 +209,7 @@ class Session:
         self, client: paho.Client, _data: Any, _flags: Any, reason: ReasonCode, properties: Any
     ) -> None:
         self.answered = True
-        self._most_bytes = getattr(properties, "MaximumPacketSize", NO_LIMIT)
+        self._most_bytes = broker.packet_limit(properties)
         if reason.is_failure:
             self.refused_for = str(reason)
             self.refusal = broker.refusal(self._settings.mqtt, reason)

@@ -68,6 +68,24 @@ def failure(result: tuple[int, list[Any]], step: str) -> str:
     return str(steps[-1]["detail"])
 
 
+@pytest.mark.parametrize(
+    ("limit", "says"),
+    [
+        (
+            "max_packet_size 2000",
+            "takes at most 2000 bytes and homeassistant/device/hall/mqtt_test",
+        ),
+        ("message_size_limit 2000", "does it limit the size of messages (message_size_limit"),
+    ],
+)
+def test_a_discovery_message_that_is_too_large_for_the_broker_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], limit: str, says: str
+) -> None:
+    with Broker(tmp_path, "allow_anonymous true", limit) as broker:
+        found = climb(tmp_path, capsys, host="127.0.0.1", port=broker.port)
+    assert says in failure(found, "Home Assistant discovery")
+
+
 def test_all_is_well(closed: Broker, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, steps = climb(
         tmp_path, capsys, host="127.0.0.1", port=closed.port, **user(tmp_path, "kiosk")
