@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -19,17 +18,17 @@ from catalog.emotions import point_from_va
 from catalog.words import read_mood
 from device import readings as r
 from device.camera_switch import CameraSwitch
-from device.channels import BoundedQueue, LatestSlot
 from device.config import Settings
 from device.mood.fusion import MoodTracker, SaidMood
 from device.music_desk import MusicDesk
 from device.phrases import PHRASES
-from device.playback.messages import PlayerEvent, PlayerOrder
 from device.readings import VisitState as V
 from device.recommender.ranking import Recommender
 from device.recommender.shelf import Shelf
+from device.senses import Senses
 from device.storage.kiosk_store import StoreError, open_store
 from device.visit import PRESENCE_HOLD_S, SHORTEST_LOOK_S, SURE_CONFIDENCE, new_visit
+from device.wires import Wires
 
 log = logging.getLogger(__name__)
 
@@ -37,34 +36,10 @@ TICK_S = 0.05
 """How long a reading may wait to be decided on."""
 COMMANDS_PER_TICK = 20
 """A flood of commands may not starve the senses."""
-FINGER_HOLD_S = 2.0
-"""The pulse worker says five times a second whether a finger is there: after this long nobody
-knows, and what nobody knows is no yes."""
 ANSWER_S = 20.0
 MOST_QUOTED = 40
 """How long the answer to words that said nothing stays on the screen, and how many letters of
 them it repeats."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wires:
-    """All that leads to and from the conductor."""
-
-    commands: BoundedQueue[r.Command]
-    faces: LatestSlot[r.FacesInView]
-    camera: LatestSlot[r.CameraStatus]
-    pulse: LatestSlot[r.PulseReading]
-    sensor: LatestSlot[r.SensorStatus]
-    player: LatestSlot[r.PlayerState]
-    player_events: BoundedQueue[PlayerEvent]
-    orders: BoundedQueue[PlayerOrder]
-    camera_allowed: threading.Event
-    state: LatestSlot[r.KioskState]
-    forget: Callable[[], None]
-    """Makes the sensing workers drop all they learnt about the person."""
-    health: Callable[[], tuple[r.WorkerHealth, ...]]
-    finger_may_agree: bool = True
-    """False where a simulated finger would open a real camera."""
 
 
 class Conductor:
@@ -82,6 +57,7 @@ class Conductor:
     ) -> None:
         self._settings = settings
         self._wires = wires
+        self._senses = Senses(wires)
         self._clock = clock
         self._wall_clock = wall_clock
         self._tracker = MoodTracker(settings.mood)
@@ -90,9 +66,6 @@ class Conductor:
         self._visit = new_visit(settings, clock(), self._strategy)
         self._switch = CameraSwitch(settings.kiosk.state_dir)
         self._mood: r.Mood | None = None
-        self._finger_left = False
-        """Whether the sensor was seen without a finger since the last visit, and since the start:
-        one that rests there, or was forgotten there, has agreed to nothing."""
         self.note = ""
         """What is amiss with the catalogue while the music plays on."""
         self._seq = 0
@@ -151,8 +124,7 @@ class Conductor:
 
     def _lead(self, now: float) -> None:
         visit = self._visit
-        finger = self._finger_on(now)
-        speaks = finger and self._finger_may_speak
+        speaks = self._senses.finger_speaks(now)
         if visit.state is V.IDLE and speaks:
             self._begin(now)
         elif visit.state is V.GREETING:
@@ -161,15 +133,13 @@ class Conductor:
         elif visit.state is V.CONSENT:
             self._lead_consent(now, speaks)
         elif visit.state in (V.SENSING, V.PLAYING):
-            self._lead_music(now, finger)
+            self._lead_music(now)
         elif visit.state is V.FAREWELL:
             if speaks:
                 self._begin(now)
             elif visit.in_state_s(now) >= self._settings.visit.farewell_s:
                 self._rest(now)
-        pulse = self._wires.pulse.latest()
-        if pulse is not None and pulse.finger_on is False:
-            self._finger_left = True
+        self._senses.note_finger()
 
     def _begin(self, now: float) -> None:
         self._visit = new_visit(self._settings, now, self._strategy)
@@ -203,13 +173,13 @@ class Conductor:
             self._visit.consented_at = now
         self._visit.camera = camera
 
-    def _lead_music(self, now: float, finger: bool) -> None:
-        visit = self._visit
-        if finger or self._sees_somebody(now):
+    def _lead_music(self, now: float) -> None:
+        visit, finger = self._visit, self._senses.finger_on(now)
+        if finger or self._senses.sees_somebody(now):
             visit.last_present_at = now
-        self._mood = self._tracker.update(self._faces(), self._pulse(), visit.said, now)
+        self._mood = self._tracker.update(self._senses.faces(), self._pulse(), visit.said, now)
         visit.note_chart(now, self._mood, self._pulse())
-        over = visit.is_over(now, finger or self._camera_sees(now), self._settings)
+        over = visit.is_over(now, finger or self._senses.camera_sees(now), self._settings)
         if over:
             self._end(now, over)
         elif visit.state is V.SENSING:
@@ -242,7 +212,6 @@ class Conductor:
         """Say farewell: the music fades, the camera closes, the measurements are gone."""
         log.info("visit ends: %s", why)
         visit = self._visit
-        self._finger_left = False
         self._desk.stop()
         self._forget_person()
         if visit.state not in (V.SENSING, V.PLAYING):
@@ -262,14 +231,11 @@ class Conductor:
     def _drop_visit(self) -> None:
         """After a fault of the conductor: the visit it led is over, its music has stopped."""
         if self._visit.state is not V.IDLE:
-            self._finger_left = False
             self._forget_person()
             self._rest(self._clock())
 
     def _forget_person(self) -> None:
-        self._wires.forget()
-        self._wires.faces.clear()
-        self._wires.pulse.clear()
+        self._senses.forget_person()
         self._tracker.forget()
         self._mood = None
 
@@ -277,39 +243,8 @@ class Conductor:
         self._visit.enter(state, now)
         log.info("visit state: %s", state.value)
 
-    # --- what is sensed ---------------------------------------------------------------
-
-    @property
-    def _finger_may_speak(self) -> bool:
-        """Whether a finger on the sensor came there to begin a visit, or to say yes."""
-        return self._finger_left and self._wires.finger_may_agree
-
-    def _finger_on(self, now: float) -> bool:
-        pulse = self._wires.pulse.latest()
-        if pulse is None or not pulse.finger_on:
-            return False
-        return now - pulse.measured_at <= FINGER_HOLD_S
-
-    def _sees_somebody(self, now: float) -> bool:
-        faces = self._faces()
-        return (
-            faces is not None and bool(faces.faces) and now - faces.captured_at <= PRESENCE_HOLD_S
-        )
-
-    def _camera_sees(self, now: float) -> bool:
-        """Whether the camera can tell if somebody is there: not in the dark, nor unplugged."""
-        faces, camera = self._faces(), self._wires.camera.latest()
-        is_blind = camera is not None and camera.message != ""
-        return faces is not None and now - faces.captured_at <= PRESENCE_HOLD_S and not is_blind
-
-    def _faces(self) -> r.FacesInView | None:
-        return self._wires.faces.latest() if self._wires.camera_allowed.is_set() else None
-
     def _pulse(self) -> r.PulseReading | None:
-        pulse, since = self._wires.pulse.latest(), self._visit.consented_at
-        if pulse is None or since is None or pulse.measured_at <= since:
-            return None
-        return pulse
+        return self._senses.pulse(self._visit.consented_at)
 
     def _set_camera(self) -> None:
         wanted = (
@@ -394,7 +329,7 @@ class Conductor:
         self._visit.last_interaction_at = now
         self._visit.tell("")
         self._desk.restart_path(self._visit)
-        self._mood = self._tracker.update(self._faces(), self._pulse(), said, now)
+        self._mood = self._tracker.update(self._senses.faces(), self._pulse(), said, now)
         self._start_music(now, self._mood)
 
     # --- what the edges see -----------------------------------------------------------
@@ -417,9 +352,9 @@ class Conductor:
                 sensor=wires.sensor.latest() or r.SensorStatus(False, "", ""),
                 player=wires.player.latest() or r.PlayerState("idle"),
                 presence=measured and now - visit.last_present_at <= PRESENCE_HOLD_S,
-                finger_on=self._finger_on(now),
-                finger_speaks=self._finger_on(now) and self._finger_may_speak,
-                faces=self._faces() if measured else None,
+                finger_on=self._senses.finger_on(now),
+                finger_speaks=self._senses.finger_speaks(now),
+                faces=self._senses.faces() if measured else None,
                 pulse=self._pulse() if measured else None,
                 mood=mood,
                 target=visit.path.target(mood, visit.said) if mood else None,

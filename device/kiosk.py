@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from device import readings as r
 from device.channels import BoundedQueue, LatestSlot
-from device.conductor import Conductor, Wires
+from device.conductor import Conductor
 from device.config import Settings
 from device.interfaces.mqtt import MqttWorker
 from device.interfaces.screen import Screen
@@ -22,6 +22,7 @@ from device.sensing.face import FaceWorker
 from device.sensing.pulse import PulseWorker
 from device.sensing.sensor import SensorWorker
 from device.supervisor import Supervisor, Worker, sd_notify
+from device.wires import Wires
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from device import readings as r
 from device.channels import BoundedQueue, LatestSlot
-from device.conductor import Conductor, Wires
+from device.conductor import Conductor
 from device.config import parse
 from device.playback.messages import (
     PlayerEvent,
@@ -21,6 +21,7 @@ from device.playback.messages import (
     TrackStarted,
     WantsNext,
 )
+from device.wires import Wires
 
 HAPPY, SAD = 3, 4
 
