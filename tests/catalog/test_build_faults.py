@@ -17,17 +17,17 @@ import pytest
 
 from catalog.analysis import CatalogError
 from catalog.builder import building
-from catalog.builder.building import BuildOptions, BuildReport, build
+from catalog.builder.building import build
 from catalog.builder.workers import WorkerSetup
 from catalog.library import Library
 from catalog.sound_file import OpenSound
+from tests.fakes.builds import ONE
 from tests.fakes.plain_user import as_plain_user
 from tests.fakes.tagged_sounds import write_tone
 
 pytestmark = pytest.mark.timeout(600)
 
 ROOT = Path(__file__).parents[2]
-ONE = BuildOptions(workers=1)
 MB = 1 << 20
 
 BUILD = """\
@@ -49,15 +49,6 @@ def music(tmp_path: Path) -> Path:
         seconds = 2.0 if number else 60.0  # Time to be met at work on the first.
         write_tone(tmp_path / f"music/{number}.flac", seconds, frequency_hz=300 + number, tags=tags)
     return tmp_path / "music"
-
-
-@pytest.fixture
-def catalogue(tmp_path: Path) -> Path:
-    return tmp_path / "catalogue"
-
-
-def reasons(report: BuildReport) -> dict[str, str]:
-    return {one.path.name: one.reason for one in report.failures}
 
 
 def sources(folder: Path) -> list[set[str]]:

@@ -1,0 +1,210 @@
+"""Files and folders that come, go, move and change between two builds."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from catalog.analysis import CatalogError, EvidencePart
+from catalog.builder.building import BuildOptions, build
+from catalog.builder.scan import AWAY
+from catalog.emotions import point_from_va
+from catalog.library import Library
+from catalog.store_writer import StoreWriter
+from tests.fakes.builds import HAPPY, ONE, SAD, reasons, titles
+from tests.fakes.tagged_sounds import write_tone
+
+
+def test_what_is_new_changed_moved_and_gone_is_noticed(music: Path, catalogue: Path) -> None:
+    build([music], catalogue, ONE)
+    with Library.open(catalogue) as library:
+        happy = library.find(str(music / "happy.flac"))
+    assert happy is not None
+
+    (music / "deep").mkdir()
+    (music / "happy.flac").rename(music / "deep/moved.flac")
+    shutil.copy(music / "sad.mp3", music / "copy.mp3")
+    (music / "sad.mp3").unlink()
+    write_tone(music / "new.flac", 1.2, tags=HAPPY | {"title": "New love"})
+    report = build([music], catalogue, ONE)
+    assert (report.moved, report.analysed, report.removed) == (2, 1, 2)
+    assert titles(catalogue) == ["Happy joy", "New love", "Sad tears"]
+    with Library.open(catalogue) as library:
+        again = library.track(happy.track_id)
+        assert again is not None
+        assert again.path == music / "deep/moved.flac"
+
+    shutil.rmtree(music / "deep")
+    write_tone(music / "new.flac", 1.3, tags=SAD | {"title": "Now grief"})
+    report = build([music], catalogue, ONE)
+    assert (report.analysed, report.removed, report.in_index) == (1, 1, 2)
+    assert titles(catalogue) == ["Now grief", "Sad tears"]
+
+
+def test_a_file_that_gets_other_tags_stays_banned_and_labelled_and_keeps_its_number(
+    music: Path, catalogue: Path
+) -> None:
+    build([music], catalogue, ONE)
+    part = EvidencePart("label", 1.0, 0.9, point_from_va(-0.5, 0.5), "mine.csv")
+    with StoreWriter(catalogue) as store:
+        number = store.find_track_id(music / "happy.flac")
+        assert number is not None
+        with store.batch():
+            store.ban(number, True)
+            store.put_imported(number, part)
+    write_tone(music / "happy.flac", 1.5, tags=HAPPY | {"title": "Other title"})
+    assert build([music], catalogue, ONE).analysed == 1
+    with Library.open(catalogue) as library:
+        track = library.find(str(music / "happy.flac"))
+        assert track is not None
+        assert (track.track_id, track.title) == (number, "Other title")
+        assert library.info().banned == (number,)
+        assert "label" in {one.part.source for one in library.explain(number).parts}
+    # Other music under the old name is another track.
+    write_tone(music / "happy.flac", 2.5, tags=HAPPY)
+    build([music], catalogue, ONE)
+    with Library.open(catalogue) as library:
+        assert library.count == 2
+
+
+def test_a_copy_that_gets_other_tags_leaves_the_track_to_the_other_file(
+    music: Path, catalogue: Path
+) -> None:
+    shutil.copy(music / "happy.flac", music / "copy.flac")
+    build([music], catalogue, ONE)
+    write_tone(music / "copy.flac", 1.5, tags=HAPPY | {"title": "Other title"})
+    build([music], catalogue, ONE)
+    assert titles(catalogue) == ["Happy joy", "Other title", "Sad tears"]
+    # And back again: a content that is known already.
+    shutil.copy(music / "happy.flac", music / "copy.flac")
+    build([music], catalogue, ONE)
+    assert titles(catalogue) == ["Happy joy", "Sad tears"]
+
+
+def test_new_lyrics_beside_a_file_make_it_new(music: Path, catalogue: Path) -> None:
+    build([music], catalogue, ONE)
+    (music / "happy.lrc").write_text("[00:01]I am so angry, full of rage and hate\n")
+    report = build([music], catalogue, ONE)
+    assert (report.analysed, report.unchanged) == (1, 1)
+    with Library.open(catalogue) as library:
+        track = library.find(str(music / "happy.flac"))
+        assert track is not None
+        sources = {one.part.source for one in library.explain(track.track_id).parts}
+    assert "title and lyrics" in sources
+
+
+def test_a_folder_that_cannot_be_read_costs_nothing_known(
+    music: Path, catalogue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build([music], catalogue, ONE)
+    real = os.scandir
+
+    def denied(folder: Path) -> object:
+        if Path(folder) == music:
+            raise PermissionError(13, "Permission denied")
+        return real(folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", denied)
+        report = build([music], catalogue, ONE)
+    assert report.removed == 0
+    assert reasons(report) == {"music": "cannot be read: Permission denied"}
+    assert report.in_index == 2
+    assert not build([music], catalogue, ONE).failures
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_stick_that_is_away_stops_no_other_folder_and_keeps_its_tracks(
+    music: Path, catalogue: Path, named: bool
+) -> None:
+    """Named by the settings (``named``) or by an earlier build."""
+    stick = music.parent / "stick"
+    write_tone(stick / "third.flac", 1.2, tags=HAPPY | {"title": "Third joy"})
+    build([music, stick], catalogue, ONE)
+    stick.rename(music.parent / "drawer")
+    write_tone(music / "new.flac", 1.2, frequency_hz=700, tags=SAD | {"title": "New tears"})
+    again = BuildOptions(workers=1, may_be_away=True)
+    report = build([music, stick] if named else [], catalogue, again if named else ONE)
+    assert (report.analysed, report.removed, report.in_index) == (1, 0, 4)
+    assert reasons(report) == {"stick": AWAY}
+    (music.parent / "drawer").rename(stick)
+    assert build([], catalogue, ONE).unchanged == 4
+
+
+def test_music_whose_folder_was_renamed_is_played_from_where_it_is(
+    music: Path, catalogue: Path
+) -> None:
+    """As a stick that is mounted under another name, which may come later in the alphabet."""
+    build([music], catalogue, ONE)
+    moved = music.rename(music.parent / "zmusic")
+    report = build([moved], catalogue, ONE)
+    assert (report.analysed, report.moved, report.removed) == (0, 2, 2)
+    with Library.open(catalogue) as library:
+        assert {track.path.parent for track in library.tracks()} == {moved}
+
+
+def test_a_running_kiosk_learns_that_files_moved_though_no_mood_changed(
+    music: Path, catalogue: Path
+) -> None:
+    build([music], catalogue, ONE)
+    with Library.open(catalogue, hold=True) as library:
+        build([music], catalogue, ONE)
+        assert not library.reload_if_changed(), "nothing changed"
+        moved = music.rename(music.parent / "elsewhere")
+        build([moved], catalogue, ONE)
+        assert library.reload_if_changed()
+        assert {track.path.parent for track in library.tracks()} == {moved}
+        assert not library.reload_if_changed()
+
+
+def test_a_copy_on_a_stick_that_is_away_is_not_chosen(music: Path, catalogue: Path) -> None:
+    stick = music.parent / "a stick"
+    shutil.copytree(music, stick)
+    build([music, stick], catalogue, ONE)
+    stick.rename(music.parent / "drawer")
+    build([], catalogue, ONE)
+    with Library.open(catalogue) as library:
+        assert {track.path.parent for track in library.tracks()} == {music}
+
+
+def test_a_folder_that_the_settings_name_no_longer_is_told(music: Path, catalogue: Path) -> None:
+    other = music.parent / "other"
+    write_tone(other / "third.flac", 1.2, tags=HAPPY | {"title": "Third joy"})
+    build([music, other], catalogue, ONE)
+    report = build([music], catalogue, BuildOptions(workers=1, may_be_away=True))
+    assert report.in_index == 3
+    assert len(report.notices) == 1
+    assert f"the tracks of {other}, which" in report.notices[0]
+    assert "--only" in report.notices[0]
+    only = BuildOptions(workers=1, may_be_away=True, only_these=True)
+    assert build([music], catalogue, only).in_index == 2
+    again = build([music], catalogue, BuildOptions(workers=1, may_be_away=True))
+    assert not again.notices
+
+
+def test_folders_that_are_all_away_and_one_just_typed_are_refused(
+    music: Path, catalogue: Path
+) -> None:
+    build([music], catalogue, ONE)
+    with pytest.raises(CatalogError, match="there is no such folder"):
+        build([music, music.parent / "misspelt"], catalogue, ONE)
+    with Library.open(catalogue) as library:
+        assert library.info().music == (music,)
+    music.rename(music.parent / "away")
+    for folders in ([], [music]):
+        with pytest.raises(CatalogError, match=f"{music}: there is no such folder"):
+            build(folders, catalogue, BuildOptions(workers=1, may_be_away=True))
+
+
+def test_music_of_other_builds_stays_unless_told(music: Path, catalogue: Path) -> None:
+    build([music], catalogue, ONE)
+    other = music.parent / "other"
+    write_tone(other / "third.flac", 1.2, tags=HAPPY | {"title": "Third joy"})
+    assert build([other], catalogue, ONE).in_index == 3
+    report = build([other], catalogue, BuildOptions(workers=1, only_these=True))
+    assert (report.removed, report.in_index) == (2, 1)
+    with Library.open(catalogue) as library:
+        assert library.info().music == (other,)
