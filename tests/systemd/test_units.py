@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import json
+import os
 import shutil
 import subprocess
 import tomllib
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.service import MALLOC
 from device.cli import main
 from device.config import ConfigError, parse
 from tests.data_folder import ROOT
@@ -165,3 +167,17 @@ def test_the_catalogue_service_takes_the_folders_of_the_settings(
     capsys.readouterr()
     assert main(["catalog", "info", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["tracks"] == 1
+
+
+def test_the_loader_knows_how_the_service_wants_its_memory() -> None:
+    """A name that it does not know is passed over without a word."""
+    loaders = [path for path in Path("/").glob("lib*/ld-linux*.so.*") if os.access(path, os.X_OK)]
+    if not loaders:
+        pytest.skip("not the GNU C library")
+    listed = subprocess.run(
+        [loaders[0], "--list-tunables"], capture_output=True, text=True, check=True
+    )
+    assert list(MALLOC) == ["GLIBC_TUNABLES"]
+    name, _, value = MALLOC["GLIBC_TUNABLES"].partition("=")
+    assert value == "1"
+    assert name in listed.stdout
