@@ -142,7 +142,9 @@ def test_sensor_is_reset(kiosk: KioskAtWork) -> None:
     """A brown-out: its clock and its count begin anew, with junk on the line."""
     with SimulatedSensor(faults=Faults(reset_after_s=12.0, junk_every_s=5.0)) as resetting:
         kiosk.configure(sensor={"port": resetting.path, "protocol": "attune"})
+        resetting.lift_finger(True)
         kiosk.start()
+        resetting.lift_finger(False)
         kiosk.wait_for_log("playing track", 60)
         time.sleep(12)
         before, topic = len(kiosk.house.messages), kiosk.topic("heart_rate/state")

@@ -181,6 +181,6 @@ def test_catalogue_builder_out_of_memory(kiosk: KioskAtWork) -> None:
     music_goes_on(kiosk)
     assert "is not taken" not in kiosk.log
     assert kiosk.stop() == 0
-    kiosk.start()
     kiosk.finger.lift_finger(True)
+    kiosk.start()
     kiosk.to_playing()
