@@ -9,7 +9,7 @@ from device.interfaces.screen.area import Area
 from device.interfaces.screen.icons import icon
 from device.interfaces.screen.parts import Kit, Part
 from device.interfaces.screen.theme import Colour, Tint, blend
-from device.interfaces.screen.typesetting import BODY, HEADING, LABEL, SMALL
+from device.interfaces.screen.typesetting import BODY, HEADING, LABEL, SMALL, Style
 from device.interfaces.screen.view import Action, ScreenView
 
 TOUCH = 64
@@ -95,8 +95,10 @@ def paint_card(
     symbol: str,
     kind: str,
     state: tuple[bool, bool],
+    beside: tuple[tuple[str, str], ...],
 ) -> None:
     """A choice with an icon, a name and a sentence; upright or lying by its shape."""
+    words = beside or ((title, text),)
     radius = min(kit.px(26), area.h // 2)
     ink = _back(surface, kit, area, kind, state, radius)
     second = ink if kind in {"main", "chosen"} else kit.theme.soft
@@ -106,22 +108,48 @@ def paint_card(
         side = min(kit.px(50), inner.h // 4)
         head, rest = inner.top(side, kit.px(14))
         surface.blit(icon(symbol, side, mark, 0.8), (head.x, head.y))
-        title_height = kit.type.measure(title, rest.w, rest.h // 2, HEADING, 2)
+        highest = rest.h // 3
+        large, small = _letters(kit, rest, highest, kit.px(8), words, BODY, (2, 7))
+        title_height = kit.type.measure(title, rest.w, highest, large, 2)
         heading, rest = rest.top(title_height, kit.px(8))
-        kit.type.write(surface, title, heading, HEADING, ink, anchor="top", lines=2)
-        kit.type.write(surface, text, rest, BODY, second, anchor="top", lines=7)
+        kit.type.write(surface, title, heading, large, ink, anchor="top", lines=2)
+        kit.type.write(surface, text, rest, small, second, anchor="top", lines=7)
         return
     side = min(kit.px(44), inner.h)
     spot, rest = inner.left(side, kit.px(18))
     surface.blit(icon(symbol, side, mark, 0.85), (spot.x, spot.y + (spot.h - side) // 2))
-    title_height = kit.type.measure(title, rest.w, rest.h // 2, HEADING, 1)
+    highest = rest.h // 2
+    large, small = _letters(kit, rest, highest, kit.px(2), words, SMALL, (1, 3))
+    title_height = kit.type.measure(title, rest.w, highest, large, 1)
     below = rest.h - title_height - kit.px(2)
-    text_height = kit.type.measure(text, rest.w, below, SMALL, 3) if text else 0
+    text_height = kit.type.measure(text, rest.w, below, small, 3) if text else 0
     block = rest.middle(rest.w, title_height + kit.px(2) + text_height)
     heading, rest = block.top(title_height, kit.px(2))
-    kit.type.write(surface, title, heading, HEADING, ink)
+    kit.type.write(surface, title, heading, large, ink)
     if text:
-        kit.type.write(surface, text, rest, SMALL, second, anchor="top", lines=3)
+        kit.type.write(surface, text, rest, small, second, anchor="top", lines=3)
+
+
+def _letters(
+    kit: Kit,
+    room: Area,
+    highest: int,
+    gap: int,
+    words: tuple[tuple[str, str], ...],
+    style: Style,
+    lines: tuple[int, int],
+) -> tuple[Style, Style]:
+    """Return how name and sentence are written so that all cards of these words look alike.
+
+    The name takes ``highest`` pixels at most, and ``gap`` pixels lie below it.
+    """
+    top = [(title, highest) for title, _ in words]
+    large = kit.type.alike(top, room.w, HEADING, lines[0])
+    below = [
+        (text, room.h - gap - kit.type.measure(title, room.w, highest, large, lines[0]))
+        for title, text in words
+    ]
+    return large, kit.type.alike(below, room.w, style, lines[1])
 
 
 def _state(view: ScreenView, name: str) -> tuple[bool, bool]:
@@ -145,7 +173,8 @@ def round_button(
 
 def card(
     view: ScreenView, name: str, area: Area, title: str, text: str, symbol: str, action: Action,
-    *, kind: str = "plain",
+    *, kind: str = "plain", beside: tuple[tuple[str, str], ...] = (),
 ) -> Part:  # fmt: skip
-    """Return a choice with a name and a sentence."""
-    return Part(name, area, paint_card, (title, text, symbol, kind, _state(view, name)), action)
+    """Return a choice with a name and a sentence, in letters as large as those ``beside`` it."""
+    content = (title, text, symbol, kind, _state(view, name), beside)
+    return Part(name, area, paint_card, content, action)

@@ -232,7 +232,7 @@ class Lettering:
             self._others.append(CollectionFace(cjk, files.cjk_index, size_px))
         if files.other is not None:
             self._others.append(PlainFace(files.other, size_px))
-        self._size_px = size_px
+        self.size_px = size_px
         self._widths: dict[str, int] = {}
 
     @property
@@ -243,7 +243,7 @@ class Lettering:
     @property
     def step(self) -> int:
         """Pixels from one baseline to the next."""
-        return max(1, round(self._size_px * LINE_STEP))
+        return max(1, round(self.size_px * LINE_STEP))
 
     def width(self, text: str) -> int:
         """Return the advance width of ``text`` in pixels."""

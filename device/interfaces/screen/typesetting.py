@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import pygame
@@ -81,6 +82,17 @@ class Typesetter:
         """Return the height that :meth:`write` takes for the same arguments."""
         font, rows = self._fit(text, width, height, style, lines)
         return _block_height(font, len(rows))
+
+    def alike(
+        self, texts: Iterable[tuple[str, int]], width: int, style: Style, lines: int
+    ) -> Style:
+        """Return the style in a size in which each of ``texts`` has room in its own height.
+
+        For texts side by side, which would else be of different sizes.
+        """
+        fonts = [self._fit(text, width, height, style, lines)[0] for text, height in texts]
+        size_px = min(font.size_px for font in fonts)
+        return replace(style, size=size_px / self._scale / self._growth)
 
     def write(
         self,

@@ -37,8 +37,10 @@ def consent(kit: Kit, state: KioskState, view: ScreenView) -> Scene:
     weights = [1.0] * len(choices)
     gap = kit.px(16)
     places = body.rows(weights, gap) if kit.portrait else body.columns(weights, gap)
-    for place, (name, symbol, action) in zip(places, choices, strict=True):
-        label, sentence = kit.say(f"consent.{name}"), kit.say(f"consent.{name}_text")
+    said = tuple(
+        (kit.say(f"consent.{name}"), kit.say(f"consent.{name}_text")) for name, _, _ in choices
+    )
+    for place, words, (name, symbol, action) in zip(places, said, choices, strict=True):
         # All three look alike: a free choice is not pushed.
-        parts.append(card(view, name, place, label, sentence, symbol, action))
+        parts.append(card(view, name, place, *words, symbol, action, beside=said))
     return Scene("consent", (kit.theme.accent, kit.theme.rose), tuple(parts))

@@ -29,17 +29,18 @@ def strategy(kit: Kit, state: KioskState, view: ScreenView) -> Scene:
     else:
         upper, middle, lower = body.rows((1, 1, 1), gap)
         places = [*upper.columns((1, 1), gap), *middle.columns((1, 1), gap), lower]
-    for place, name in zip(places, names, strict=True):
+    said = tuple((kit.say(f"strategy.{name}"), kit.say(f"strategy.{name}_text")) for name in names)
+    for place, name, words in zip(places, names, said, strict=True):
         parts.append(
             card(
                 view,
                 f"strategy_{name}",
                 place,
-                kit.say(f"strategy.{name}"),
-                kit.say(f"strategy.{name}_text"),
+                *words,
                 STRATEGY_ICONS[name],
                 SetStrategy(source="screen", strategy=name),
                 kind="chosen" if state.strategy is name else "plain",
+                beside=said,
             )
         )
     return Scene("strategy", (kit.theme.accent, kit.theme.cool), tuple(parts))

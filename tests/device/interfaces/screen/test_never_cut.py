@@ -4,10 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from pygame import Surface
 
+from device.interfaces.screen.area import Area
 from device.interfaces.screen.canvas import render
-from device.interfaces.screen.typesetting import ELLIPSIS, Typesetter
-from device.interfaces.screen.wording import LANGUAGES
+from device.interfaces.screen.typesetting import ELLIPSIS, Style, Typesetter
+from device.interfaces.screen.wording import LANGUAGES, say
 from device.phrases import PHRASES
 from device.readings import WorkerHealth
 from tests.fakes.kiosk_states import ASKING, CONSENT, FAREWELL, IDLE
@@ -43,3 +45,26 @@ def test_own_words_are_whole(
     for state, opened in seen:
         render(state, view(*size, language=language, large_type=large, **opened))
     assert not cut
+
+
+@pytest.mark.parametrize("large", [False, True], ids=["usual", "large"])
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("size", [(800, 480), (480, 800)], ids=["wide", "tall"])
+def test_choices_side_by_side_are_written_alike(
+    monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], language: str, large: bool
+) -> None:
+    """A larger sentence would push its choice."""
+    write, sizes = Typesetter.write, dict[str, int]()
+
+    def watched(
+        setter: Typesetter, surface: Surface, text: str, area: Area, style: Style, *rest: Any,
+        lines: int = 1, **how: Any,
+    ) -> Area:  # fmt: skip
+        sizes[text] = setter._fit(text, area.w, area.h, style, lines)[0].size_px
+        return write(setter, surface, text, area, style, *rest, lines=lines, **how)
+
+    monkeypatch.setattr(Typesetter, "write", watched)
+    render(CONSENT, view(*size, language=language, large_type=large))
+    for part in ("", "_text"):
+        choices = [say(language, f"consent.{name}{part}") for name in ("full", "partial", "no")]
+        assert len({sizes[text] for text in choices}) == 1
