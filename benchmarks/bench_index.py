@@ -1,6 +1,6 @@
 """The index in numbers, beside scikit-learn's BallTree and exact numpy, in one run.
 
-    make bench-index                     10,000, 220,000 and 1,000,000 tracks: ten minutes
+    make bench-index                     10,000, 220,000 and 1,000,000 tracks: four minutes
     python -m benchmarks.bench_index --sizes 220000
 
 Clustered points like those of real albums; queries are moods that are no track. One thread.
