@@ -322,6 +322,10 @@ def base_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--blocks", type=int, nargs="+", default=list(usual.spec.blocks))
     parser.add_argument("--balance", type=float, default=usual.balance, help="0: as they come")
     parser.add_argument(
+        "--vote-weight", type=float, default=usual.vote_weight,
+        help="share of the FER+ votes in what is learnt, the labels have the rest (0..1)",
+    )  # fmt: skip
+    parser.add_argument(
         "--calm-from", type=float, default=usual.calm_from,
         help="share of the epochs after which pictures are changed half as much (1: never)",
     )  # fmt: skip
@@ -342,6 +346,7 @@ def plan_of(arguments: argparse.Namespace, **more: Any) -> TrainPlan:
         epochs=arguments.epochs, batch=arguments.batch, rate=arguments.rate,
         weight_decay=arguments.weight_decay, mixup_alpha=arguments.mixup, seed=arguments.seed,
         balance=arguments.balance, calm_from=arguments.calm_from,
+        vote_weight=arguments.vote_weight,
         spec=NetSpec(tuple(arguments.widths), tuple(arguments.blocks)), **more,
     )  # fmt: skip
 
