@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def main() -> int:
     if not SETTINGS.items() <= os.environ.items():  # Read once, when a program starts.
         again = [sys.executable, "-m", "benchmarks.bench_index", *sys.argv[1:]]
         os.execve(sys.executable, again, os.environ | SETTINGS)
-    sizes = arguments.sizes
+    sizes: Sequence[int] = arguments.sizes
     print(f"{SPACE.name}, {SPACE.dimension} dimensions, k = {K}, one thread, ms per query\n")
     print(HEADING)
     with tempfile.TemporaryDirectory() as place:

@@ -147,12 +147,11 @@ def irregular_table(peers: dict[str, Method], seeds: int = 12) -> list[dict[str,
                 for true in waves
                 if (said := method(true.samples, true.rate_hz).heart_rate_bpm) is not None
             ]
-            worst = max(errors, key=abs, default=0.0)
-            row[f"{rate_bpm} bpm, spread {spread:.0%}"] = (
-                f"{np.mean(errors):+.1f}, {worst:+.1f} ({len(errors)}/{seeds})"
-                if errors
-                else "none"
-            )
+            told = "none"
+            if errors:
+                worst = max(errors, key=abs)
+                told = f"{np.mean(errors):+.1f}, {worst:+.1f} ({len(errors)}/{seeds})"
+            row[f"{rate_bpm} bpm, spread {spread:.0%}"] = told
     return table
 
 

@@ -15,9 +15,9 @@ from types import TracebackType
 from typing import Self
 
 from catalog.analysis import CatalogError, Failure
-from catalog.builder.scan import is_below
 from catalog.emotions import EmotionPoint
 from catalog.explain import Explanation, explain
+from catalog.folders import is_below
 from catalog.held_store import open_held
 from catalog.index import Subset
 from catalog.index_file import MANIFEST_FILE, Manifest

@@ -17,9 +17,10 @@ from catalog.analysis import CatalogError, Failure, FileStamp, KnownFile
 from catalog.builder.analyse import digest_of
 from catalog.builder.evidence import analysis_fingerprint
 from catalog.builder.progress import Progress
-from catalog.builder.scan import FoundFile, Scan, is_below, scan
+from catalog.builder.scan import FoundFile, Scan, scan
 from catalog.builder.wire import Job, Outcome
 from catalog.builder.workers import WorkerPool, WorkerSetup
+from catalog.folders import is_below
 from catalog.indexing import renew_index
 from catalog.sound_file import SoundFileError
 from catalog.store import RIGHTS

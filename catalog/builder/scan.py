@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from catalog.analysis import FileStamp
+from catalog.folders import is_below
 
 EXTENSIONS = frozenset({
     ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".m4b", ".aac", ".wav", ".aif", ".aiff",
@@ -56,11 +57,6 @@ def scan(folders: Sequence[Path]) -> Scan:
     unique = {file.path: file for file in result.files}
     result.files = [unique[path] for path in sorted(unique)]
     return result
-
-
-def is_below(path: Path, folders: Iterable[Path]) -> bool:
-    """Return whether ``path`` is one of the folders or lies below one; looks at no disk."""
-    return any(path.is_relative_to(folder) for folder in folders)
 
 
 def _walk(

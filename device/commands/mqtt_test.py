@@ -238,7 +238,7 @@ class _Probe:
         self._reason, self._most_bytes = reason, packet_limit(more)
 
     def _publish(self, topic: str, payload: str = "attune mqtt-test") -> str:
-        from device.interfaces.broker import too_large
+        from device.interfaces.broker import IS_SIZE_LIMITED, too_large
 
         if wrong := too_large(topic, payload, self._most_bytes):
             raise StepError(wrong)
@@ -246,8 +246,8 @@ class _Probe:
         if not self._pump(lambda: mid in self._acknowledged):
             if self._is_lost:
                 raise StepError(
-                    f"the broker hangs up on {len(payload.encode())} bytes to {topic}: does it"
-                    " limit the size of messages (message_size_limit in mosquitto)?"
+                    f"the broker hangs up on {len(payload.encode())} bytes to {topic}:"
+                    f" {IS_SIZE_LIMITED}"
                 )
             raise StepError(f"the broker does not acknowledge what is written to {topic}")
         reason = self._acknowledged[mid]

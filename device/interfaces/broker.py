@@ -30,6 +30,8 @@ sent, so no command can fill the memory."""
 MAX_UNACKNOWLEDGED = 256
 """Messages under way; a broker that accepts but never answers cannot fill the memory."""
 
+IS_SIZE_LIMITED = "does it limit the size of messages (message_size_limit in mosquitto)?"
+"""Asked of a broker that hangs up in the middle of a large one and does not say why."""
 UNSUPPORTED_PROTOCOL = "Unsupported protocol version"
 _LOG_IN = ("Bad user name or password", "Not authorized", "Bad authentication method")
 _WANTS_MORE = (

@@ -147,10 +147,7 @@ class MqttWorker:
                 f" {self._settings.kiosk.id!r}: give each its own id in [kiosk]"
             )
             return
-        hint = (
-            " while it was sent the discovery message: does it limit the size of messages"
-            " (message_size_limit in mosquitto)?"
-        )
+        hint = f" while it was sent the discovery message: {broker.IS_SIZE_LIMITED}"
         self._set_note(
             f"the broker {self._address()} went away ({session.lost})"
             f"{hint if session.introduces else ';'} trying again"

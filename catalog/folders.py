@@ -1,0 +1,17 @@
+"""Where a file lies, by its name alone: of use to the builder, and to the kiosk that plays it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def is_below(path: Path, folders: Iterable[Path]) -> bool:
+    """Return whether ``path`` is one of the folders or lies below one; looks at no disk.
+
+    >>> is_below(Path("/music/a.mp3"), [Path("/music")])
+    True
+    >>> is_below(Path("/musica/a.mp3"), [Path("/music")])
+    False
+    """
+    return any(path.is_relative_to(folder) for folder in folders)
