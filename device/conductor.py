@@ -36,6 +36,8 @@ TICK_S = 0.05
 """How long a reading may wait to be decided on."""
 COMMANDS_PER_TICK = 20
 """A flood of commands may not starve the senses."""
+DOUBT_S = 3.0
+"""A finger is sure a moment after it was held for a yes, or it is doubted."""
 ANSWER_S = 20.0
 MOST_QUOTED = 40
 """How long the answer to words that said nothing stays on the screen, and how many letters of
@@ -153,13 +155,19 @@ class Conductor:
             visit.finger_since = None
         elif visit.finger_since is None:
             visit.finger_since = now
-        elif now - visit.finger_since >= limits.finger_consent_s:
+        elif self._finger_was_held(now) and self._senses.finger_is_sure():
             # It says yes to what the notice offers, which is no camera where the owner barred it.
             self._consent(camera=self._switch.allows, now=now)
             return
         if visit.in_state_s(now) >= limits.consent_timeout_s:
             log.info("no answer to the question of consent")
             self._rest(now)
+
+    def _finger_was_held(self, now: float, longer_s: float = 0.0) -> bool:
+        """Whether a finger lies on the sensor under the notice for longer than a yes takes."""
+        since, visit = self._visit.finger_since, self._visit.state
+        enough_s = self._settings.visit.finger_consent_s + longer_s
+        return visit is V.CONSENT and since is not None and now - since >= enough_s
 
     def _consent(self, camera: bool, now: float) -> None:
         self._tracker.forget()
@@ -354,6 +362,7 @@ class Conductor:
                 presence=measured and now - visit.last_present_at <= PRESENCE_HOLD_S,
                 finger_on=self._senses.finger_on(now),
                 finger_speaks=self._senses.finger_speaks(now),
+                finger_doubted=self._finger_was_held(now, DOUBT_S),
                 faces=self._senses.faces() if measured else None,
                 pulse=self._pulse() if measured else None,
                 mood=mood,

@@ -162,6 +162,8 @@ class PulseReading:
     stress: float | None = None
     """0 (calm) .. 1 (stressed)."""
     stress_confidence: float = 0.0
+    finger_sure: bool = False
+    """The sensor itself feels the finger, or the wave is a heart's and no lamp's flicker."""
     wave: NDArray[np.float32] = field(default_factory=lambda: frozen(np.zeros(0, np.float32)))
     """The last seconds of the band-passed wave, -1..1, for the screen only."""
     wave_rate_hz: float = 50.0
@@ -289,6 +291,8 @@ class KioskState:
     finger_on: bool = False
     finger_speaks: bool = False
     """It came to begin a visit or to say yes; one forgotten there says nothing."""
+    finger_doubted: bool = False
+    """It was held long enough for a yes, but may be a lamp that flickers on the sensor."""
     faces: FacesInView | None = None
     pulse: PulseReading | None = None
     mood: Mood | None = None

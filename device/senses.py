@@ -55,6 +55,11 @@ class Senses:
         """Return whether a finger came to the sensor, which begins a visit or says yes."""
         return self.finger_on(now) and self._finger_left and self._wires.finger_may_agree
 
+    def finger_is_sure(self) -> bool:
+        """Return whether what is on the sensor is a finger beyond doubt: only then it may agree."""
+        pulse = self._wires.pulse.latest()
+        return pulse is not None and pulse.finger_sure
+
     def note_finger(self) -> None:
         """Note where the sensor is without a finger; to be called with each decision."""
         pulse = self._wires.pulse.latest()

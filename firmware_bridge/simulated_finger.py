@@ -1,8 +1,9 @@
 """A finger that does not exist: minutes of pulse wave that go from calm to tense and back.
 
 Beats follow the integral pulse frequency modulation model with respiratory sinus arrhythmia
-and 0.1-Hz waves (de Boer et al. 1985; McSharry et al. 2003); each beat is a systolic and a
-dicrotic Gaussian (as in Allen 2007, fig. 1). Seeded, so every run is the same person.
+and 0.1-Hz waves (de Boer et al. 1985; McSharry et al. 2003); each beat is a systolic Gaussian,
+steeper before its top than after it, and a dicrotic one (as in Allen 2007, fig. 1). Seeded, so
+every run is the same person.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ RATE_HZ = 100
 ADC_MIDDLE, ADC_SWING = 512, 300
 BREATH_HZ = 0.25
 FIRST_BEAT_S = 0.4
+RISE_S, FALL_S = 0.05, 0.07
+"""An artery fills faster than it empties."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,8 @@ def wave_of(beats_s: Iterable[float], time_s: NDArray[np.float64]) -> NDArray[np
     for beat_s in beats_s:
         first, last = np.searchsorted(time_s, (beat_s - 0.3, beat_s + 1.2))
         since_s = time_s[first:last] - beat_s
-        systolic = np.exp(-0.5 * ((since_s - 0.16) / 0.06) ** 2)
+        width_s = np.where(since_s < 0.16, RISE_S, FALL_S)
+        systolic = np.exp(-0.5 * ((since_s - 0.16) / width_s) ** 2)
         dicrotic = 0.4 * np.exp(-0.5 * ((since_s - 0.39) / 0.08) ** 2)
         strength = 1 + 0.1 * np.sin(2 * np.pi * BREATH_HZ * beat_s)
         wave[first:last] += strength * (systolic + dicrotic)

@@ -222,6 +222,18 @@ def test_a_finger_that_was_there_before_the_question_is_no_yes(stage: Stage) -> 
     assert stage.pass_time(4, finger=True).visit is V.SENSING
 
 
+def test_what_may_be_a_lamp_says_no_yes(stage: Stage) -> None:
+    """It flickers on a sensor that cannot tell, as regular as a heart."""
+    stage.pass_time(0.5, finger=False)
+    state = stage.pass_time(7, finger=True, sure=False)
+    assert (state.visit, state.finger_speaks, state.finger_doubted) == (V.CONSENT, True, False)
+    state = stage.pass_time(3, finger=True, sure=False)
+    assert (state.visit, state.finger_doubted) == (V.CONSENT, True)
+    assert not stage.wires.camera_allowed.is_set()
+    state = stage.pass_time(0.25, finger=True)
+    assert (state.visit, state.finger_doubted) == (V.SENSING, False), "it was a finger"
+
+
 def test_a_finger_that_rests_there_when_the_kiosk_starts_wakes_nobody(folder: Path) -> None:
     with Stage(folder) as stage:
         for finger in (None, True, None, True):  # None: a sensor that was unplugged, say.

@@ -88,13 +88,19 @@ class Stage:
         return self.state
 
     def _sense(
-        self, finger: bool | None = False, stress: float | None = None, face: int | None = None
+        self,
+        finger: bool | None = False,
+        stress: float | None = None,
+        face: int | None = None,
+        *,
+        sure: bool = True,
     ) -> None:
         confidence = 0.0 if stress is None else 0.9
         self.wires.pulse.put(
             r.PulseReading(
                 self.now, finger, 0.9 if finger else 0.0, 60.0, stress=stress,
                 stress_confidence=confidence, heart_rate_bpm=70.0 if finger else None,
+                finger_sure=bool(finger) and sure,
             )
         )  # fmt: skip
         if self.wires.camera_allowed.is_set():

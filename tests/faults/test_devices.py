@@ -8,6 +8,7 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from device.sensing.camera import BUILTIN
@@ -157,6 +158,23 @@ def test_sensor_is_reset(kiosk: KioskAtWork) -> None:
         )  # fmt: skip
         music_goes_on(kiosk)
     assert kiosk.log.count("Traceback") == 0
+
+
+def test_a_lamp_that_flickers_on_a_sensor_that_cannot_tell_opens_no_camera(
+    watched: WatchedKiosk,
+) -> None:
+    """100 Hz, looked at 50 times a second by a clock that is off: as regular as a heart."""
+    rng = np.random.default_rng(2)
+    lamp = np.concatenate((np.zeros(600), 250 * np.sin(2 * np.pi * 1.2 * np.arange(6000) / 50)))
+    lamp += 512 + 4 * rng.standard_normal(len(lamp))
+    visit = QUICK_VISIT | {"consent_timeout_s": 10.0}
+    with SimulatedSensor(lamp, 50, "pulsesensor") as sensor:
+        watched.configure(sensor={"port": sensor.path, "protocol": "pulsesensor"}, visit=visit)
+        watched.open_eyes()
+        watched.wait_for_log("visit state: consent", 40)
+        watched.sees("No heartbeat is felt clearly enough")
+        watched.wait_for_log("no answer to the question of consent", 20)
+    assert "camera open" not in watched.log
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from device.sensing.pulse.analysis import FINGER, MORE, STILL, PulseAnalysis, ju
 from device.sensing.pulse.beats import find_beats
 from device.sensing.pulse.follow import TAIL_S, BeatFollower
 from device.sensing.pulse.order import quantile
-from device.sensing.pulse.rhythm import rhythm
+from device.sensing.pulse.rhythm import lean, rhythm
 from device.sensing.pulse.sensor_time import SensorTime
 from device.sensing.pulse.systoles import even_power
 from device.sensing.pulse.waveform import MAX_RATE_HZ, MIN_RATE_HZ, band_pass
@@ -42,6 +42,10 @@ White noise stays below 0.49 in 99 of 100 windows, a finger above 0.63 (syntheti
 GO_S, GO_STRENGTH, DOUBT_S = 3.0, 0.3, 0.6
 """A rhythm weaker than this, and not strong again for a while, is none: 2 s after a finger has
 left it is about 0.12, with a finger above 0.39 in 99 of 100 windows."""
+LEAN_S, LEAN_FROM_S, LEAN_EDGE_S, MIN_LEAN = 8.0, 5.0, 0.5, 0.45
+"""Where the sensor cannot tell: a rhythm that leans so much is a finger beyond doubt. Fingers on
+a clip and on phones lean by more in 95 of 100 windows (0.54 and 0.84 the 1 % of two clips), tones
+and square waves of 0.8 to 3 Hz by less in 99."""
 MAX_CROSSINGS_HZ = 7.0
 """A band-passed pulse crosses zero 2 to 6 times a second, noise in the band about 9 times (Rice
 1945)."""
@@ -72,6 +76,7 @@ class PulseStream:
         self._time = SensorTime()
         self._analysis: PulseAnalysis | None = None
         self._found: PulseReading | None = None
+        self._is_sure = False
 
     def forget(self) -> None:
         """Drop all that was measured; that a finger is there stays known, as a lamp would."""
@@ -119,11 +124,13 @@ class PulseStream:
             self._new_s = 0.0
             self._analysis = self._analyse()
             self._found = self._publish(self._analysis)
+            self._is_sure = self._told is True or self._leans()
         assert self._found is not None
         wave, wave_rate_hz = _wave(self._samples, self._rate_hz)
         return replace(
             self._found,
             measured_at=now,
+            finger_sure=self._is_sure,
             window_s=self._window_s,
             wave=wave,
             wave_rate_hz=wave_rate_hz,
@@ -246,6 +253,16 @@ class PulseStream:
         if crossings > MAX_CROSSINGS_HZ * len(coarse) / rate_hz:
             return 0.0
         return rhythm(even_power(coarse, rate_hz), rate_hz).strength
+
+    def _leans(self) -> bool:
+        """Return whether the last seconds rise and fall as a heart's beats do."""
+        # Its coming, a step, lies in the seconds that it was found by.
+        span_s = min(LEAN_S, self._window_s - COME_S)
+        if span_s < LEAN_FROM_S:
+            return False
+        wave = band_pass(self._samples[-int(span_s * self._rate_hz) :], self._rate_hz)
+        edge = int(LEAN_EDGE_S * wave.coarse_rate_hz)
+        return abs(lean(even_power(wave.coarse, wave.coarse_rate_hz)[edge:-edge])) >= MIN_LEAN
 
 
 def _recent_rate(found: PulseAnalysis) -> float | None:

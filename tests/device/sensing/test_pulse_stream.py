@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from device.config import PulseSettings
 from device.readings import PpgBlock, PulseAdvice, PulseReading, frozen
@@ -139,6 +141,33 @@ class TestFinger:
         assert not any(reading.finger_on for reading in before)
         assert all(reading.finger_on for reading in there)
         assert not any(reading.finger_on for reading in after)
+
+    @pytest.mark.parametrize("rate_bpm", [50, 75, 100, 120])
+    def test_a_finger_is_beyond_doubt_when_it_was_held_for_a_yes(self, rate_bpm: float) -> None:
+        """Also where the sensor cannot tell: before greeting and holding are over."""
+        nothing = 512 + 4 * np.random.default_rng(8).standard_normal(800)
+        finger = pulse(20, rate_bpm, seed=8).samples
+        sent = list(blocks(np.concatenate((nothing, finger)), finger_on=None))
+        readings = follow(PulseStream(PulseSettings()), sent)
+        found_at = next(r.measured_at for r in readings if r.finger_on)
+        assert not any(r.finger_sure for r in readings if r.measured_at < found_at)
+        assert all(r.finger_sure for r in readings if r.measured_at > found_at + 6.2)
+        felt = follow(PulseStream(PulseSettings()), list(blocks(pulse(5, rate_bpm).samples)))
+        assert all(r.finger_sure for r in felt)
+
+    @pytest.mark.parametrize("flicker_hz", [0.8, 1.2, 2.0, 3.0])
+    @pytest.mark.parametrize("shape", [np.sin, lambda turn: np.abs(np.sin(turn / 2))])
+    def test_a_lamp_is_never_a_finger_beyond_doubt(
+        self, flicker_hz: float, shape: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    ) -> None:
+        """Its flicker, slowed by the rate of the sensor, is as regular as a heart."""
+        rng, turn = np.random.default_rng(4), 2 * np.pi * flicker_hz * np.arange(6000) / 100
+        nothing = 4 * rng.standard_normal(800)
+        lamp = 200 * shape(turn) + 4 * rng.standard_normal(len(turn))
+        sent = list(blocks(512 + np.concatenate((nothing, lamp)), finger_on=None))
+        readings = follow(PulseStream(PulseSettings()), sent)
+        assert any(reading.finger_on for reading in readings), "it is taken for one, but"
+        assert not any(reading.finger_sure for reading in readings)
 
     def test_nothing_is_claimed_of_a_finger_before_there_is_something_to_go_by(self) -> None:
         """A sensor that cannot tell: absence is seen after four seconds, and never of a finger."""

@@ -33,6 +33,7 @@ def consent(kit: Kit, state: KioskState, view: ScreenView) -> Scene:
         hint, body = body.top(kit.px(46 if kit.portrait else 28), kit.px(10))
         key = "finger" if state.camera_allowed else "finger_barred"
         key, voice = ("holding", "accent") if state.finger_speaks else (key, "soft")
+        key = "doubted" if state.finger_doubted else key
         parts.append(text("finger", hint, kit.say(f"consent.{key}"), SMALL, voice, lines=2))
     weights = [1.0] * len(choices)
     gap = kit.px(16)

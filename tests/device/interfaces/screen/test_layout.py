@@ -134,6 +134,9 @@ def test_the_question_says_that_the_finger_answers_too() -> None:
     assert "also means: camera and finger" in all_text(CONSENT)
     assert "Keep holding for yes" in all_text(replace(CONSENT, finger_on=True, finger_speaks=True))
     assert "Keep holding for yes" not in all_text(replace(CONSENT, finger_on=True))
+    doubted = all_text(replace(CONSENT, finger_on=True, finger_speaks=True, finger_doubted=True))
+    assert "please touch a choice" in doubted
+    assert "Keep holding" not in doubted
     no_sensor = replace(CONSENT, sensor=SensorStatus(False, "", ""))
     assert "also means" not in all_text(no_sensor)
     assert "also means: without camera" in all_text(BARRED)

@@ -38,6 +38,7 @@ def test_own_words_are_whole(
     seen = [(state, opened) for name, state, opened in moments() if name not in FOREIGN]
     told = (WorkerHealth("mqtt", "running", False),)
     seen += [(replace(state, health=told, finger_speaks=True), {}) for state in (IDLE, CONSENT)]
+    seen.append((replace(CONSENT, finger_doubted=True), {}))
     answer = PHRASES[language].not_understood.format(text="I really cannot say how I feel just now")
     says = (answer, PHRASES[language].no_music)
     seen += [(replace(state, message=message), {}) for message in says for state in (IDLE, ASKING)]
