@@ -187,11 +187,13 @@ class Conductor:
             visit.last_present_at = now
         self._mood = self._tracker.update(self._senses.faces(), self._pulse(), visit.said, now)
         visit.note_chart(now, self._mood, self._pulse())
-        over = visit.is_over(now, finger or self._senses.camera_sees(now), self._settings)
-        if over:
+        visit.note_sight(now, finger or self._senses.camera_sees(now))
+        if over := visit.is_over(now, self._settings):
             self._end(now, over)
         elif visit.state is V.SENSING:
             self._lead_sensing(now, self._mood)
+        else:
+            visit.asks_for_mood = visit.lacks_word or self._is_unsure(self._mood)
 
     def _lead_sensing(self, now: float, mood: r.Mood) -> None:
         visit = self._visit
@@ -199,10 +201,12 @@ class Conductor:
         sure = mood.confidence >= SURE_CONFIDENCE and looked_s >= SHORTEST_LOOK_S
         if not (sure or looked_s >= self._settings.visit.sensing_s):
             return
-        unsure = mood.confidence < self._settings.mood.min_confidence
-        visit.asks_for_mood = unsure or visit.lacks_word
+        visit.asks_for_mood = visit.lacks_word or self._is_unsure(mood)
         if not visit.asks_for_mood:
             self._start_music(now, mood)
+
+    def _is_unsure(self, mood: r.Mood) -> bool:
+        return mood.confidence < self._settings.mood.min_confidence
 
     def _start_music(self, now: float, mood: r.Mood) -> None:
         if self._desk.play_now(self._visit, mood):
@@ -307,7 +311,7 @@ class Conductor:
         self._desk.set_strategy(self._visit, command.strategy, self._mood)
 
     def _tell_fault(self, error: StoreError) -> None:
-        self._visit.tell(str(error))
+        self._visit.tell(PHRASES[self._settings.kiosk.language].not_kept)
         log.error("%s", error)
 
     def _take_consent(self, command: r.Consent, now: float) -> None:

@@ -44,7 +44,7 @@ class MusicDesk:
         self._recommender = recommender
         self._store = store
         self._orders = orders
-        self._no_music = PHRASES[settings.kiosk.language].no_music
+        self._phrases = PHRASES[settings.kiosk.language]
 
     @property
     def track_count(self) -> int:
@@ -55,7 +55,7 @@ class MusicDesk:
         """Choose for the mood and start at once; False when there is nothing to play."""
         choice = self._choose(visit, mood)
         if choice is None:
-            visit.tell(self._recommender.fault or self._no_music)
+            visit.tell(self._recommender.fault or self._phrases.no_music)
             return False
         visit.starting = choice
         visit.handed_over.append(choice)
@@ -95,6 +95,8 @@ class MusicDesk:
                 self._go_on(visit, mood, "dislike")
             case r.Skip():
                 self._go_on(visit, mood, "skip")
+            case r.Stop():
+                self.stop()  # Between two visits: whatever still sounds.
             case _:
                 log.debug("nothing to do for %s now", type(command).__name__)
 
@@ -103,6 +105,8 @@ class MusicDesk:
     ) -> None:
         """Follow what the player reports: starts, ends, and the wish for a next track."""
         while (event := events.get(0)) is not None:
+            if isinstance(event, TrackEnded) and is_track(visit.choice, event.track_id):
+                visit.has_ended = True
             match event:
                 case TrackStarted():
                     self._note_started(visit, mood, event.track_id)
@@ -110,7 +114,7 @@ class MusicDesk:
                     log.warning("track left out: %s", event.message)
                     self._recommender.note_unplayable(event.track_id)
                     if visit.state is r.VisitState.PLAYING:
-                        visit.tell(event.message)
+                        visit.tell(self._phrases.left_out)
                     if is_track(visit.starting, event.track_id):
                         visit.starting = None
                 case WantsNext():
@@ -126,6 +130,7 @@ class MusicDesk:
         if is_track(visit.starting, track_id):
             visit.starting = None
         visit.choice, visit.liked = started, None
+        visit.has_ended = visit.is_judged = False
         visit.tell("")
         visit.tracks_played += 1
         log.info("playing track %d", track_id)
@@ -136,7 +141,7 @@ class MusicDesk:
     def _queue_next(self, visit: Visit, mood: r.Mood) -> None:
         choice = self._choose(visit, mood)
         if choice is None:
-            visit.tell(self._recommender.fault or self._no_music)
+            visit.tell(self._recommender.fault or self._phrases.no_music)
             return
         visit.handed_over.append(choice)
         self._orders.put(QueueNext(choice.track))
@@ -160,6 +165,10 @@ class MusicDesk:
     def _give_feedback(self, visit: Visit, kind: FeedbackKind) -> None:
         if visit.choice is None or (kind == "like" and visit.liked):
             return
+        # Who wants music again has nothing against the track that played to its end.
+        if (kind != "like" and visit.is_judged) or (kind == "skip" and visit.has_ended):
+            return
+        visit.is_judged = kind != "like"
         self._store.add_feedback(visit.choice.track.path, kind)
         if kind != "skip":
             visit.liked = kind == "like"

@@ -29,6 +29,8 @@ class Phrases:
     liked: str
     not_understood: str
     no_music: str
+    left_out: str
+    not_kept: str
 
 
 ENGLISH = Phrases(
@@ -46,6 +48,8 @@ ENGLISH = Phrases(
     not_understood="“{text}” says nothing about a mood that I know. Try words such as calm, happy,"
     " sad, tense.",
     no_music="No track of the library can be played: `attune doctor` says what is wrong.",
+    left_out="This track cannot be played: on to the next.",
+    not_kept="This is not remembered: the memory of the kiosk cannot be written.",
 )  # fmt: skip
 GERMAN = Phrases(
     voices={"face": "dein Gesicht", "pulse": "dein Puls", "words": "deine Worte",
@@ -62,6 +66,8 @@ GERMAN = Phrases(
     not_understood="„{text}“ sagt mir nichts über eine Stimmung. Versuch es mit Worten wie ruhig,"
     " fröhlich, traurig, angespannt.",
     no_music="Kein Stück der Sammlung lässt sich abspielen: `attune doctor` sagt, woran es liegt.",
+    left_out="Dieses Stück lässt sich nicht abspielen: weiter zum nächsten.",
+    not_kept="Das wird nicht behalten: Das Gedächtnis der Box lässt sich nicht beschreiben.",
 )  # fmt: skip
 CHINESE = Phrases(
     voices={"face": "你的表情", "pulse": "你的脉搏", "words": "你的话", "touch": "你的触摸"},
@@ -76,6 +82,8 @@ CHINESE = Phrases(
     liked="这里有人喜欢过它。",
     not_understood="从“{text}”里我听不出情绪。试试平静、快乐、悲伤、紧张这样的词。",
     no_music="曲库里没有可以播放的曲目：请运行 `attune doctor` 查看原因。",
+    left_out="这首无法播放，换下一首。",
+    not_kept="没能记住：本机的存储无法写入。",
 )  # fmt: skip
 RUSSIAN = Phrases(
     voices={"face": "ваше лицо", "pulse": "ваш пульс", "words": "ваши слова",
@@ -92,6 +100,8 @@ RUSSIAN = Phrases(
     not_understood="«{text}» ничего не говорит мне о настроении. Попробуйте слова вроде: спокойно,"
     " радостно, грустно, тревожно.",
     no_music="Ни одну запись из медиатеки нельзя воспроизвести: причину покажет `attune doctor`.",
+    left_out="Эту запись нельзя воспроизвести: включаю следующую.",
+    not_kept="Это не запомнится: память устройства недоступна для записи.",
 )  # fmt: skip
 KOREAN = Phrases(
     voices={"face": "표정", "pulse": "맥박", "words": "말", "touch": "터치"},
@@ -107,6 +117,8 @@ KOREAN = Phrases(
     not_understood="“{text}”에서는 기분을 알 수 없어요."
     " 차분함, 행복, 슬픔, 긴장 같은 말을 써 보세요.",
     no_music="재생할 수 있는 곡이 없어요. 원인은 `attune doctor`로 확인하세요.",
+    left_out="이 곡은 재생할 수 없어 다음 곡으로 넘어가요.",
+    not_kept="기억하지 못했어요. 저장 공간에 쓸 수 없어요.",
 )  # fmt: skip
 PHRASES = {"en": ENGLISH, "de": GERMAN, "zh": CHINESE, "ru": RUSSIAN, "ko": KOREAN}
 

@@ -48,9 +48,15 @@ class Visit:
     handed_over: deque[TrackChoice] = field(default_factory=lambda: deque(maxlen=HANDED_OVER))
     """What the player was given of late: any of it may begin, for orders and starts cross."""
     liked: bool | None = None
+    has_ended: bool = False
+    """What is in ``choice`` has played to its end, or broke off."""
+    is_judged: bool = False
+    """It was skipped or disliked, which counts once however often the finger taps."""
     tracks_played: int = 0
     last_interaction_at: float = 0.0
     last_present_at: float = 0.0
+    seeing_since: float | None = None
+    """Since when camera or finger can tell, without a break, whether somebody is there."""
     finger_since: float | None = None
     asks_for_mood: bool = False
     message: str = ""
@@ -89,16 +95,22 @@ class Visit:
             )
         )
 
-    def is_over(self, now: float, can_see: bool, settings: Settings) -> str:
-        """Return why the visit ends now, or an empty string while it goes on.
+    def note_sight(self, now: float, can_see: bool) -> None:
+        """Note whether camera or finger can tell if somebody is there."""
+        if not can_see:
+            self.seeing_since = None
+        elif self.seeing_since is None:
+            self.seeing_since = now
 
-        ``can_see`` says whether camera or finger can tell that somebody is there.
-        """
+    def is_over(self, now: float, settings: Settings) -> str:
+        """Return why the visit ends now, or an empty string while it goes on."""
         limits = settings.visit
         if now - self.began_at > limits.max_visit_s:
             return "the longest visit is over"
-        away_s = now - max(self.last_present_at, self.last_interaction_at)
-        if away_s > (limits.absence_s if can_see else limits.unseen_s):
+        here_at = max(self.last_present_at, self.last_interaction_at)
+        # In the light of a lamp just lit nobody has been missed for long yet.
+        missed_s = 0.0 if self.seeing_since is None else now - max(here_at, self.seeing_since)
+        if missed_s > limits.absence_s or now - here_at > limits.unseen_s:
             return "nobody is here any more"
         return ""
 

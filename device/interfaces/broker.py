@@ -7,6 +7,7 @@ are served too.
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 from pathlib import Path
@@ -169,7 +170,20 @@ def refusal(settings: MqttSettings, reason: ReasonCode) -> str:
         return f"{who} User {settings.username!r} has no password: set password_file in [mqtt]"
     return (
         f"{who} Check username ({settings.username!r}) and the password in"
-        f" {settings.password_file}, and that the broker has this user"
+        f" {settings.password_file}, and that the broker has this user{_copied(settings)}"
+    )
+
+
+def _copied(settings: MqttSettings) -> str:
+    """Return what to do where the password is the copy that systemd made when the kiosk started."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if settings.password_file is None or not folder:
+        return ""
+    if not settings.password_file.is_relative_to(folder):
+        return ""
+    return (
+        f". It is systemd's copy of /etc/attune/{settings.password_file.name}: after a change"
+        " there, `sudo systemctl restart attune`"
     )
 
 

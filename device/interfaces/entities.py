@@ -50,10 +50,18 @@ class Entity:
     attributes: Callable[[r.KioskState], dict[str, Value]] | None = None
     personal: bool = False
     """About the person: never retained by the broker and null outside of a visit."""
+    of_the_moment: bool = False
+    """Tells that somebody is here: told at once, and not retained either. A box that dies cannot
+    take it back."""
     health: str = ""
     """Name of the switch in [mqtt] that turns a health value off."""
     options: Mapping[str, object] = field(default_factory=dict)
     """Further keys of the discovery component (units, classes, ranges)."""
+
+    @property
+    def retained(self) -> bool:
+        """Whether the broker keeps its state for those who come late."""
+        return not (self.personal or self.of_the_moment)
 
 
 def entities(settings: MqttSettings) -> tuple[Entity, ...]:
@@ -246,18 +254,22 @@ TABLE: tuple[Entity, ...] = (
     ),
     Entity(
         "presence", "binary_sensor", "Presence", lambda s: _on_off(s.presence),
+        of_the_moment=True,
         options={"device_class": "occupancy"},
     ),
     Entity(
         "finger", "binary_sensor", "Finger on sensor", lambda s: _on_off(s.finger_on),
+        of_the_moment=True,
         options={"icon": "mdi:fingerprint"},
     ),
     Entity(
         "camera_in_use", "binary_sensor", "Camera in use", lambda s: _on_off(s.camera.is_open),
+        of_the_moment=True,
         options={"device_class": "running", "icon": "mdi:camera"},
     ),
     Entity(
         "visit", "sensor", "Visit", lambda s: s.visit.value,
+        of_the_moment=True,
         options={
             "device_class": "enum", "options": [v.value for v in r.VisitState],
             "icon": "mdi:account-clock",

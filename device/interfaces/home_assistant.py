@@ -22,7 +22,9 @@ class Topics:
     discovery: str
     """Where the device's discovery payload goes; empty without Home Assistant."""
     media_player: str
-    """Where the custom component mqtt_media_player looks; empty when it is not asked for."""
+    """Where the custom component mqtt_media_player looks; empty when it is not asked for ..."""
+    no_media_player: str
+    """... and here it finds none then; empty when it is asked for."""
     birth: str
     """Where Home Assistant says that it has started; empty without."""
 
@@ -52,11 +54,12 @@ class Topics:
 def topics(settings: Settings) -> Topics:
     """Return the topics for the configured prefix and identity."""
     prefix, kiosk_id = settings.mqtt.discovery_prefix, settings.kiosk.id
-    wants_player = prefix and settings.mqtt.media_player
+    player = f"{prefix}/media_player/{kiosk_id}/config" if prefix else ""
     return Topics(
         base=f"{settings.mqtt.base_topic}/{kiosk_id}",
         discovery=f"{prefix}/device/{kiosk_id}/config" if prefix else "",
-        media_player=f"{prefix}/media_player/{kiosk_id}/config" if wants_player else "",
+        media_player=player if settings.mqtt.media_player else "",
+        no_media_player="" if settings.mqtt.media_player else player,
         birth=f"{prefix}/status" if prefix else "",
     )
 

@@ -166,6 +166,8 @@ class Session:
             if topic:
                 payload = json.dumps(make(self._settings), ensure_ascii=False)
                 self._publish(topic, payload, retain=True)
+        if self._topics.no_media_player:  # Of one that was there before, or the house keeps it.
+            self._publish(self._topics.no_media_player, "", retain=True)
         self._publish(self._topics.instance, self._claim.next_mark(), retain=True)
         self._publish(self._topics.availability, "online", retain=True)
 
@@ -174,17 +176,16 @@ class Session:
         for entity in self._table:
             if entity.personal and not measured:
                 continue
-            retain = not entity.personal
             # First the attributes: who waits for the state may read them at once.
             if entity.attributes is not None:
                 attributes = json.dumps(entity.attributes(state), ensure_ascii=False)
-                self._send(self._topics.attributes(entity), attributes, retain)
+                self._send(self._topics.attributes(entity), attributes, entity.retained)
             if entity.value is not None:
-                self._send(self._topics.state(entity), payload_of(entity, state), retain)
+                self._send(self._topics.state(entity), payload_of(entity, state), entity.retained)
 
     def _forget_unretained(self) -> None:
         for entity in self._table:
-            if entity.personal:
+            if not entity.retained:
                 self._sent.pop(self._topics.state(entity), None)
                 self._sent.pop(self._topics.attributes(entity), None)
 
@@ -243,7 +244,8 @@ class Session:
         self, _client: Any, _data: Any, mid: int, reason: ReasonCode, _properties: Any
     ) -> None:
         topic = self._under_way.pop(mid, "")
-        if reason.is_failure and not self.complaint:
+        is_needed = topic != self._topics.no_media_player
+        if reason.is_failure and is_needed and not self.complaint:
             self.complaint = f"the broker does not let the kiosk write {topic}: {reason}"
 
     def _on_disconnect(

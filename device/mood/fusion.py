@@ -95,16 +95,19 @@ class MoodTracker:
         if last is None or last.confidence == 0:
             self._last = fresh  # The first reading has nothing to be smoothed with.
             return fresh
-        just_said = said is not None and said.said_at > last.estimated_at
+        just_said = said is not None and said.said_at >= last.estimated_at
         if just_said or self._settings.smoothing_s == 0:
             self._last = fresh
             return fresh
         keep = math.exp(-(now - last.estimated_at) / self._settings.smoothing_s)
         # A sure reading replaces an unsure one quickly, and hardly the other way round.
         old, new = keep * (last.confidence + 1e-3), (1 - keep) * (fresh.confidence + 1e-3)
+        point = last.point  # Where nothing is sensed any more it is less sure, but no other.
+        if fresh.sources:
+            point = blend([point, fresh.point], [old / (old + new), new / (old + new)])
         self._last = Mood(
             estimated_at=now,
-            point=blend([last.point, fresh.point], [old / (old + new), new / (old + new)]),
+            point=point,
             confidence=keep * last.confidence + (1 - keep) * fresh.confidence,
             sources=fresh.sources,
         )

@@ -37,6 +37,11 @@ OPINIONS_THAT_COUNT = 3
 """Likes and skips beyond this many change nothing more: one fan does not own the kiosk."""
 
 
+BARRED_S, SECOND_CHANCE_S = 600.0, 30.0
+"""A track that could not be played is left out for so long, and where nothing else is left, for so
+long at least: a stick that was away is back."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ranked:
     """A candidate with what moved it, for the reason and for tests."""
@@ -78,6 +83,7 @@ class Recommender:
         settings: RecommenderSettings,
         wall_clock: Callable[[], float] = time.time,
         language: str = "en",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._language = language
         self._shelf = shelf
@@ -85,7 +91,9 @@ class Recommender:
         self._settings = settings
         self._wall_clock = wall_clock
         self._artists: deque[str] = deque(maxlen=settings.artist_spacing)
-        self._unplayable: set[int] = set()
+        self._clock = clock
+        self._unplayable: dict[int, float] = {}
+        """When each was found to be so."""
 
     @property
     def track_count(self) -> int:
@@ -101,12 +109,9 @@ class Recommender:
         self, target: EmotionPoint, mood: Mood, strategy: Strategy, exclude: Sequence[int] = ()
     ) -> TrackChoice | None:
         """Return the best track for ``target``, or None when the library has none to play."""
-        ranked = self._ranked(target, {*exclude, *self._unplayable})
-        if not ranked and exclude:  # A library of one track may repeat it.
-            ranked = self._ranked(target, self._unplayable)
-        if not ranked:
+        best = self._best(target, exclude)
+        if best is None:
             return None
-        best = ranked[0]
         return TrackChoice(
             track=best.match.track,
             distance=best.match.distance,
@@ -114,6 +119,20 @@ class Recommender:
             target=target,
             strategy=strategy,
         )
+
+    def _best(self, target: EmotionPoint, exclude: Sequence[int]) -> Ranked | None:
+        """Return the best that may be played; a library of one track may repeat it."""
+        for bar_s in (BARRED_S, SECOND_CHANCE_S):
+            barred = self._barred(bar_s)
+            for left_out in dict.fromkeys((frozenset({*exclude, *barred}), frozenset(barred))):
+                if ranked := self._ranked(target, left_out):
+                    return ranked[0]
+        return None
+
+    def _barred(self, for_s: float) -> set[int]:
+        """Return what could not be played in the last ``for_s`` seconds."""
+        since = self._clock() - for_s
+        return {track_id for track_id, at in self._unplayable.items() if at > since}
 
     def _ranked(self, target: EmotionPoint, excluded: Collection[int]) -> list[Ranked]:
         """Return the candidates best first; more of them where one beyond might be better.
@@ -138,8 +157,8 @@ class Recommender:
         self._store.note_played(choice.track.path)  # Last: a full disk may keep it from that.
 
     def note_unplayable(self, track_id: int) -> None:
-        """Leave a track out for the rest of this run: its file could not be played."""
-        self._unplayable.add(track_id)
+        """Leave a track out for a while: its file could not be played."""
+        self._unplayable[track_id] = self._clock()
 
 
 def explain(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from device import readings as r
+from device.phrases import PHRASES
 from device.playback.messages import (
     PausePlayback,
     PlayNow,
@@ -213,14 +214,17 @@ def test_the_player_is_told(stage: Stage) -> None:
     ]  # fmt: skip
 
 
-def test_a_track_that_cannot_be_played_is_named_and_left_out(stage: Stage) -> None:
+def test_a_track_that_cannot_be_played_is_left_out_and_named_in_the_log(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
     choice = stage.to_playing().choice
     assert choice is not None
     stage.report(
         TrackEnded(choice.track.track_id, stage.now, "failed", 0.0, "song.mp3 cannot be read")
     )
     stage.pass_time(0.5, face=HAPPY)
-    assert stage.state.message == "song.mp3 cannot be read"
+    assert stage.state.message == PHRASES["en"].left_out
+    assert "song.mp3 cannot be read" in caplog.text
     stage.do(r.Skip(source="screen"))
     for order in stage.play_along():
         assert not isinstance(order, PlayNow) or order.track.track_id != choice.track.track_id

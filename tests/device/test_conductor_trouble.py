@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -13,6 +14,7 @@ from device.playback.messages import (
     PlayNow,
     QueueNext,
     ResumePlayback,
+    StopPlayback,
     TrackEnded,
     TrackStarted,
     WantsNext,
@@ -46,20 +48,21 @@ def test_a_visit_whose_history_cannot_be_written_ends(folder: Path, source: str)
         else:
             stage.pass_time(31)
         assert stage.state.visit is V.FAREWELL
-        assert "disk is full" in stage.state.message
+        assert stage.state.message == PHRASES["en"].not_kept
         assert stage.state.mood is None
         assert not stage.wires.camera_allowed.is_set()
 
 
 @pytest.mark.parametrize("command", [r.Skip(source="screen"), r.Dislike(source="screen")])
 def test_the_music_goes_on_though_nothing_can_be_remembered(
-    stage: Stage, folder: Path, command: r.Command
+    stage: Stage, folder: Path, command: r.Command, caplog: pytest.LogCaptureFixture
 ) -> None:
     stage.to_playing()
     fill_disk(folder, "feedback")
     state = stage.do(command)
     assert any(isinstance(order, PlayNow) for order in stage.play_along())
-    assert "disk is full" in state.message
+    assert state.message == PHRASES["en"].not_kept
+    assert "disk is full" in caplog.text
 
 
 # --- fast fingers -----------------------------------------------------------------------
@@ -87,6 +90,35 @@ def test_a_track_is_judged_once_however_often_the_finger_taps(
     for _ in range(3):
         stage.do(command)
     assert feedback(stage) == kinds
+
+
+@pytest.mark.parametrize(
+    ("why", "kinds"), [("finished", ["like", "dislike"]), ("failed", ["like", "dislike"])]
+)
+def test_who_wants_music_again_has_nothing_against_what_played_last(
+    folder: Path, why: Literal["finished", "failed"], kinds: list[str]
+) -> None:
+    """Nothing can follow: the presses are for music, not against a track that was liked."""
+    with Stage(folder) as stage:
+        playing = stage.to_playing().choice
+        assert playing is not None
+        stage.do(r.Like(source="screen"))
+        stage.report(TrackEnded(playing.track.track_id, stage.now, why, 30.0, ""))
+        stage.conductor.turn()
+        for _ in range(3):
+            stage.do(r.Skip(source="screen"))
+            order = next(o for o in iter(lambda: stage.orders.get(0), None))
+            assert isinstance(order, PlayNow)
+            stage.report(TrackEnded(order.track.track_id, stage.now, "failed", 0.0, "gone"))
+            stage.conductor.turn()
+        assert feedback(stage) == ["like"]
+        for _ in range(3):
+            stage.do(r.Dislike(source="screen"))
+            order = next(o for o in iter(lambda: stage.orders.get(0), None))
+            assert isinstance(order, PlayNow)
+            stage.report(TrackEnded(order.track.track_id, stage.now, "failed", 0.0, "gone"))
+            stage.conductor.turn()
+        assert feedback(stage) == kinds
 
 
 def test_a_second_skip_takes_another_track(stage: Stage) -> None:
@@ -139,10 +171,18 @@ def test_a_track_that_could_not_start_is_judged_by_nobody(stage: Stage) -> None:
     stage.report(TrackEnded(broken.track.track_id, stage.now, "failed", 0.0, "cannot be read"))
     stage.conductor.turn()
     assert stage.state.choice == first
+    assert stage.state.message == PHRASES["en"].left_out
     stage.do(r.Skip(source="screen"))
     stage.play_along()
     assert stage.state.choice is not None
     assert stage.state.choice.track != broken.track
+
+
+def test_stop_between_visits_silences_what_still_sounds(stage: Stage) -> None:
+    assert stage.state.visit is V.IDLE
+    stage.do(r.Stop(source="mqtt"))
+    assert isinstance(stage.orders.get(0), StopPlayback)
+    assert stage.state.visit is V.IDLE
 
 
 def test_play_begins_anew_where_the_music_has_ended(stage: Stage) -> None:
@@ -274,7 +314,8 @@ def test_a_camera_in_the_dark_does_not_send_anybody_away(stage: Stage) -> None:
     stage.wires.camera.put(r.CameraStatus(True, "0", "camera 0: its pictures are black"))
     assert stage.pass_time(120).visit is V.PLAYING
     stage.wires.camera.put(r.CameraStatus(True, "0"))
-    assert stage.pass_time(1).visit is V.FAREWELL
+    assert stage.pass_time(28).visit is V.PLAYING, "who lit the lamp is on the way back"
+    assert stage.pass_time(4).visit is V.FAREWELL
 
 
 def test_a_conductor_that_died_begins_with_nobody(stage: Stage) -> None:
@@ -299,6 +340,21 @@ def test_a_library_without_music_is_said_in_the_language_of_the_kiosk(
         stage.do(r.SayMood(source="screen", text="I am happy"))
         assert stage.state.message == PHRASES[language].no_music
         assert "`attune doctor`" in stage.state.message
+
+
+def test_words_that_are_long_past_are_asked_for_anew(stage: Stage) -> None:
+    """In the dark, without a finger: nothing else is left to go by."""
+    stage.wires.camera.put(r.CameraStatus(True, "0", "camera 0: its pictures are black"))
+    stage.do(r.SayMood(source="screen", text="I am sad"))
+    stage.play_along()
+    state = stage.pass_time(60)
+    assert (state.visit, state.asks_for_mood) == (V.PLAYING, False)
+    state = stage.pass_time(400)
+    assert (state.visit, state.asks_for_mood) == (V.PLAYING, True)
+    assert state.mood is not None
+    assert state.mood.point.valence < -0.3, "less sure, and never a neutral guess"
+    stage.do(r.SayMood(source="screen", text="I am happy"))
+    assert not stage.pass_time(1).asks_for_mood
 
 
 # --- what the house sets ----------------------------------------------------------------

@@ -52,9 +52,7 @@ def around(
 
 def plain_words(kit: Kit, state: KioskState, view: ScreenView) -> str:
     """Return the one line that a person should read about what is wrong; empty for nothing."""
-    lines = [line for line in (state.message, state.player.message) if line]
-    if state.player.status == "no_output" and not state.player.message:
-        lines.append(kit.say("fault.no_output"))
+    lines = [line for line in (state.message, _sound_fault(kit, state)) if line]
     for health in state.health:
         if health.status in {"failed", "restarting"}:
             key = f"worker.{health.name}"
@@ -71,6 +69,13 @@ def plain_words(kit: Kit, state: KioskState, view: ScreenView) -> str:
     if len(distinct) < 2:
         return "".join(distinct)
     return kit.say("fault.more", text=distinct[0], count=len(distinct) - 1)
+
+
+def _sound_fault(kit: Kit, state: KioskState) -> str:
+    """Return what is wrong with the sound; which output it is stands in the log, in English."""
+    says = state.player.message
+    is_silent = state.player.status == "no_output"
+    return kit.say("fault.no_output") if is_silent and (kit.language != "en" or not says) else says
 
 
 def paint_name(surface: pygame.Surface, kit: Kit, area: Area, name: str) -> None:

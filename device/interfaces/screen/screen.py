@@ -132,24 +132,26 @@ class Screen:
 
     def _open(self) -> pygame.Surface | None:
         choice = choose_display(self._settings, os.environ)
-        if choice.message:
-            self._say(choice.message)
         if choice.mode == "none":
+            self._say(choice.message)
             return None
         try:
             surface = open_display(choice, self._settings)
         except DisplayError as error:
             self._say(str(error))
             return None
+        self._message = ""
+        if choice.message:
+            log.warning("%s", choice.message)
         self._canvas.forget()
         log.info("screen: %s, %d x %d", pygame.display.get_driver(), *surface.get_size())
         return surface
 
     def _say(self, message: str) -> None:
         """Log a message once, not again with every attempt."""
-        if message != self._message:
-            self._message = message
+        if message and message != self._message:
             log.warning("%s", message)
+        self._message = message
 
     def _rest(self, stop: threading.Event, beat: Callable[[], None]) -> None:
         until = self._clock() + RETRY_S
@@ -168,7 +170,7 @@ class Screen:
             surface = pygame.display.get_surface() or surface
             try:
                 self._turn(surface, stop)
-                faults = 0
+                faults, self._message = 0, ""
             except pygame.error:
                 raise
             except Exception:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +48,27 @@ def test_a_visit_is_told_and_what_was_personal_is_nulled_and_never_retained(
     late.wait_for(f"{BASE}/visit/state", "farewell")
     personal = {f"{BASE}/{e.key}/{what}" for e in TABLE if e.personal
                 for what in ("state", "attributes")}  # fmt: skip
-    assert not personal & {topic for topic, _, retained in late.messages if retained}
+    kept = {topic for topic, _, retained in late.messages if retained}
+    assert not personal & kept
+    assert {f"{BASE}/player/state", f"{BASE}/volume/state"} <= kept
     late.close()
+
+
+def test_a_box_that_loses_its_power_leaves_no_word_that_somebody_is_here(
+    broker: Broker, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mqtt_session, "REPEAT_S", 0.1)
+    running.states.put(replace(PLAYING, presence=True, finger_on=True))
+    late = Listener(broker.port)
+    for key, value in (("presence", "ON"), ("finger", "ON"), ("visit", "playing")):
+        late.wait_for(f"{BASE}/{key}/state", value)
+    late.close()
+    kept = Listener(broker.port)
+    kept.wait_for(f"{BASE}/player/state")
+    told = {topic for topic, _, retained in kept.messages if retained}
+    kept.close()
+    here = ("presence", "finger", "camera_in_use", "visit")
+    assert not told & {f"{BASE}/{key}/state" for key in here}
 
 
 def test_the_track_comes_with_its_reason_and_a_long_title_is_cut(
@@ -178,6 +198,23 @@ def test_without_a_prefix_there_is_no_discovery(broker: Broker, ear: Listener) -
     ear.wait_for(f"{BASE}/sound_output/state")
     running.stop()
     assert all(topic.startswith(BASE) for topic, _, _ in ear.messages)
+
+
+def test_a_media_player_that_is_switched_off_leaves_the_house(
+    broker: Broker, ear: Listener
+) -> None:
+    for is_wanted in (True, False):
+        running = Running(settings_for(broker.port, media_player=is_wanted))
+        running.states.put(a_state())
+        ear.wait_for(f"{BASE}/available", "online")
+        config = ear.wait_for("homeassistant/media_player/hall/config")
+        assert bool(config) is is_wanted
+        running.stop()
+        ear.forget()
+    late = Listener(broker.port)
+    late.wait_for(f"{BASE}/available")
+    assert "homeassistant/media_player/hall/config" not in {topic for topic, _, _ in late.messages}
+    late.close()
 
 
 def test_the_custom_media_player_is_served_when_asked(broker: Broker, ear: Listener) -> None:

@@ -274,6 +274,16 @@ def test_a_wrong_password_is_said_and_a_corrected_file_heals(
     until(lambda: running.worker.note == "")
 
 
+def test_systemds_copy_of_a_password_is_named_with_what_renews_it(
+    closed: Broker, tmp_path: Path, start: list[Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new password in /etc/attune reaches the service at its next start only."""
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    running = kiosk(start, settings_for(closed.port, **user(tmp_path, "kiosk", "the old one")))
+    note_says(running, "systemd's copy of /etc/attune/")
+    note_says(running, "sudo systemctl restart attune")
+
+
 def test_a_missing_password_file_is_named(tmp_path: Path, start: list[Running]) -> None:
     settings = settings_for(free_port(), username="kiosk", password_file=str(tmp_path / "gone"))
     note_says(kiosk(start, settings), f"password_file {tmp_path / 'gone'}: No such file")

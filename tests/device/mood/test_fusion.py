@@ -141,6 +141,18 @@ def test_a_mood_does_not_flicker_and_yet_arrives() -> None:
     assert last.point.valence < -0.3
 
 
+def test_what_is_not_sensed_any_more_fades_and_does_not_turn_neutral() -> None:
+    tracker = MoodTracker(SETTINGS)
+    for step in range(100):
+        mood = tracker.update(view(face(SAD, step / 10)), None, None, step / 10)
+    felt = mood.point.valence
+    assert felt < -0.3
+    for step in range(100, 1000):
+        mood = tracker.update(None, None, None, step / 10)
+    assert mood.confidence < 0.01
+    assert mood.point.valence == pytest.approx(felt, abs=0.02)
+
+
 def test_what_was_just_said_counts_at_once() -> None:
     tracker = MoodTracker(SETTINGS)
     for step in range(40):

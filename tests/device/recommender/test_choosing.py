@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
@@ -55,3 +57,37 @@ def test_a_tiny_library_goes_round_even_where_all_of_it_is_disliked(
     assert len(set(ids)) == count
     if count > 1:
         assert all(one != following for one, following in pairwise(ids))
+
+
+def three_tracks(folder: Path, clock: Callable[[], float]) -> Generator[Recommender]:
+    library = make_library(folder, 3)
+    with Shelf(library, clock) as shelf, KioskStore(NOWHERE, clock) as store:
+        yield Recommender(shelf, store, RecommenderSettings(), lambda: 1e9, clock=clock)
+
+
+def test_a_stick_that_was_away_for_a_moment_bars_nothing_for_long(tmp_path: Path) -> None:
+    """Its tracks failed one by one; now it is back."""
+    now_s, mood = 1000.0, Mood(0.0, GLAD, 0.5, ())
+    with closing(three_tracks(tmp_path, lambda: now_s)) as recommenders:
+        recommender = next(recommenders)
+        for _ in range(3):
+            choice = recommender.choose(GLAD, mood, Strategy.MATCH)
+            assert choice is not None
+            recommender.note_unplayable(choice.track.track_id)
+        assert recommender.choose(GLAD, mood, Strategy.MATCH) is None, "not at once again"
+        now_s += 40
+        assert recommender.choose(GLAD, mood, Strategy.MATCH) is not None
+
+
+def test_a_track_that_cannot_be_played_is_left_out_while_there_are_others(tmp_path: Path) -> None:
+    now_s, mood = 1000.0, Mood(0.0, GLAD, 0.5, ())
+    with closing(three_tracks(tmp_path, lambda: now_s)) as recommenders:
+        recommender = next(recommenders)
+        broken = recommender.choose(GLAD, mood, Strategy.MATCH)
+        assert broken is not None
+        recommender.note_unplayable(broken.track.track_id)
+        for again_after_s, is_left_out in ((0, True), (300, True), (400, False)):
+            now_s += again_after_s
+            choice = recommender.choose(GLAD, mood, Strategy.MATCH)
+            assert choice is not None
+            assert (choice.track.track_id != broken.track.track_id) is is_left_out

@@ -14,6 +14,7 @@ from device.readings import (
     Consent,
     KioskState,
     PickMood,
+    PlayerState,
     SayMood,
     SensorStatus,
     SetVolume,
@@ -128,6 +129,14 @@ def test_chips_send_words_that_the_analyser_knows(language: str) -> None:
 
 def all_text(state: KioskState, **opened: Any) -> str:
     return " ".join(str(part.content) for part in compose(state, view(**opened)).parts)
+
+
+def test_a_sound_card_that_is_gone_is_said_in_the_language_of_the_kiosk() -> None:
+    missing = "no sound card: plug one in; music starts when it appears"
+    silent = replace(PLAYING, player=PlayerState("no_output", message=missing))
+    assert missing in all_text(silent)
+    assert "Kein Lautsprecher gefunden" in all_text(silent, language="de")
+    assert "plug one in" not in all_text(silent, language="de")
 
 
 def test_the_question_says_that_the_finger_answers_too() -> None:
