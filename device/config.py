@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -46,7 +47,7 @@ def _credential(path: Path) -> Path:
     """Take systemd's copy of a secret where there is one (systemd.exec(5), LoadCredential=).
 
     On disk the file is readable for root alone; so `attune mqtt-test` as root and the service
-    use the same setting.
+    use the same setting. The copy is made when the service starts, and stays as it is.
     """
     copy = Path(os.environ.get("CREDENTIALS_DIRECTORY", "")) / path.name
     return copy if "CREDENTIALS_DIRECTORY" in os.environ and copy.is_file() else path
@@ -187,7 +188,8 @@ class MqttSettings(Section):
     port: Annotated[int, Field(ge=1, le=65535)] = 1883
     username: str = ""
     password_file: SecretPath | None = None
-    """Read anew at every connection; a line end at its end does not count."""
+    """Read at every connection; a line end at its end does not count. The installed kiosk reads
+    systemd's copy, so a new password counts after `systemctl restart attune`."""
     tls: bool = False
     ca_file: OwnPath | None = None
     """Default: the authorities the system trusts."""
@@ -210,13 +212,22 @@ class MqttSettings(Section):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         """Refuse what would travel in the clear against the owner's intent."""
-        if (self.cert_file is None) != (self.key_file is None):
-            raise ValueError("cert_file and key_file are needed together")
-        if not self.tls and (self.ca_file or self.cert_file):
-            raise ValueError("ca_file and cert_file do nothing without tls = true")
-        if self.password_file and not self.username:
-            raise ValueError("password_file does nothing without a username")
+        if misfits := _mqtt_misfits(self.__dict__):
+            raise ValueError("; ".join(misfits))
         return self
+
+
+def _mqtt_misfits(table: Mapping[str, Any]) -> list[str]:
+    """Return which keys of [mqtt] do not fit together; of each only whether it is set counts."""
+    given = {key for key, value in table.items() if value}
+    faults = []
+    if ("cert_file" in given) != ("key_file" in given):
+        faults.append("cert_file and key_file are needed together")
+    if "tls" not in given and given & {"ca_file", "cert_file"}:
+        faults.append("ca_file and cert_file do nothing without tls = true")
+    if "password_file" in given and "username" not in given:
+        faults.append("password_file does nothing without a username")
+    return faults
 
 
 class ScreenSettings(Section):
@@ -309,7 +320,11 @@ def parse(data: dict[str, Any], path: OwnPath = Path("kiosk.toml")) -> Settings:
     try:
         return Settings.model_validate(data)
     except ValidationError as error:
-        faults = [_describe(fault) for fault in error.errors(include_url=False)]
+        found = error.errors(include_url=False)
+        faults = [_describe(fault) for fault in found]
+        # The keys of a table are compared by pydantic only where each is right by itself.
+        if any(fault["loc"][0] == "mqtt" and len(fault["loc"]) > 1 for fault in found):
+            faults += [f"'mqtt': {misfit}" for misfit in _mqtt_misfits(data["mqtt"])]
         raise ConfigError(path, faults) from error
 
 

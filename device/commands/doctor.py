@@ -6,23 +6,21 @@ import argparse
 import getpass
 import json
 import os
-import pwd
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from device.commands.doctor_access import USER, barrier, barriers_to_broker, service_user
 from device.commands.errors import CommandError
-from device.commands.setup_files import HIDDEN
+from device.commands.setup_files import READ_ONLY
 from device.config import SYSTEM_CONFIG, Settings, settings_file
 
 UNIT = "attune.service"
-USER = "attune"
-"""As whom the services run (systemd/attune.sysusers)."""
 SYSTEMD = Path("/run/systemd/system")
 """There where systemd runs (sd_booted(3))."""
 LEAST_FREE_MIB = 50
@@ -217,9 +215,10 @@ def _broker(settings: Settings) -> list[Finding]:
         advice = "set host in [mqtt] to tell the house (Home Assistant)"
         return [Finding("broker", "missing", "none configured", advice)]
     last = climb(settings)[-1]
+    files = [Finding("broker", "broken", *barred) for barred in barriers_to_broker(settings.mqtt)]
     if last.ok:
-        return [Finding("broker", "ok", f"{settings.mqtt.host}:{settings.mqtt.port}")]
-    return [Finding("broker", "broken", last.detail, f"failed at: {last.name}")]
+        return [Finding("broker", "ok", f"{settings.mqtt.host}:{settings.mqtt.port}"), *files]
+    return [Finding("broker", "broken", last.detail, f"failed at: {last.name}"), *files]
 
 
 def _catalogue(settings: Settings) -> list[Finding]:
@@ -240,13 +239,14 @@ def _catalogue(settings: Settings) -> list[Finding]:
 
 def _music(settings: Settings) -> list[Finding]:
     findings = []
+    service = service_user()
     for folder in settings.catalog.music:
         if not _is_folder(folder):
             advice = "put your music there, or name another folder: music in [catalog]"
             findings.append(Finding("music", "missing", f"{folder}: no such folder", advice))
-        elif barrier := _barrier_for_the_service(folder):
-            detail = f"{folder}: {barrier} does not let the user {USER} in"
-            advice = f"chmod o+rX {barrier}; or mount the disk below /srv/music"
+        elif service and (barred := barrier(folder, *service)):
+            detail = f"{folder}: {barred} does not let the user {USER} in"
+            advice = f"chmod o+rX {barred}; or mount the disk below /srv/music"
             findings.append(Finding("music", "broken", detail, advice))
         elif not os.access(folder, os.R_OK | os.X_OK):
             advice = f"let everybody read it: chmod -R o+rX {folder}"
@@ -254,33 +254,6 @@ def _music(settings: Settings) -> list[Finding]:
         else:
             findings.append(Finding("music", "ok", str(folder)))
     return findings
-
-
-def _barrier_for_the_service(folder: Path) -> Path | None:
-    """Return what keeps the kiosk's user from a folder; root, who may all, would not notice."""
-    if os.geteuid() != 0:
-        return None
-    try:
-        user = pwd.getpwnam(USER)
-    except KeyError:
-        return None  # Not installed: then who starts it by hand is who asks.
-    return barrier(folder, user.pw_uid, os.getgrouplist(USER, user.pw_gid))
-
-
-def barrier(folder: Path, user: int, groups: Sequence[int]) -> Path | None:
-    """Return the first of a folder and those above it that does not let a user in, or None.
-
-    What setup lets into the services (below /home, say) is reached whatever lies above it.
-    """
-    whole = folder.resolve()
-    above = () if any(whole.is_relative_to(hidden) for hidden in HIDDEN) else whole.parents
-    for place in (*reversed(above), whole):
-        status = place.stat()
-        shift = 6 if status.st_uid == user else 3 if status.st_gid in groups else 0
-        wanted = os.X_OK | (os.R_OK if place == whole else 0)
-        if (status.st_mode >> shift) & wanted != wanted:
-            return place
-    return None
 
 
 def _is_folder(path: Path) -> bool:
@@ -296,11 +269,7 @@ def _state(settings: Settings) -> list[Finding]:
     places = (folder, *folder.absolute().parents)
     there = next(place for place in places if os.access(place, os.F_OK))
     if not os.access(there, os.W_OK | os.X_OK):
-        advice = (
-            "run this as the kiosk's user or as root"
-            if os.geteuid()
-            else "its disk is mounted read-only, as after an error on it: `dmesg` tells"
-        )
+        advice = "run this as the kiosk's user or as root" if os.geteuid() else READ_ONLY
         return [Finding("memory", "broken", f"{folder} may not be written", advice)]
     free_mib = shutil.disk_usage(there).free // 2**20
     if free_mib < LEAST_FREE_MIB:

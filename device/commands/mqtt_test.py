@@ -54,6 +54,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Climb the ladder; exit code 1 when a step fails."""
+    from device.commands.doctor_access import barriers_to_broker
     from device.commands.run import load_settings
 
     settings: Settings = load_settings(args.config)
@@ -66,6 +67,8 @@ def run(args: argparse.Namespace) -> int:
     if not mqtt.host:
         raise CommandError("no broker is configured: set host in [mqtt] or give --host")
     steps = climb(settings)
+    # Root reads every file, the kiosk does not.
+    steps += [Step("service", False, ". ".join(barred)) for barred in barriers_to_broker(mqtt)]
     if args.json:
         print(json.dumps([asdict(step) for step in steps], indent=2))
     else:

@@ -48,18 +48,20 @@ def run(args: argparse.Namespace) -> int:
     from device.config import SYSTEM_CONFIG
 
     path = (args.config or Path(os.environ.get("ATTUNE_CONFIG") or SYSTEM_CONFIG)).absolute()
+    services = path == SYSTEM_CONFIG
     setup_files.check_writable(path)
     before = _present(path)
+    filled = setup_files.fill_folders(before) if services else []
     try:
-        answers = ask_all(Dialogue(), before, services=path == SYSTEM_CONFIG)
+        answers = ask_all(Dialogue(), before, services=services)
     except KeyboardInterrupt as interrupt:
         print()
         raise CommandError("broken off; nothing was changed", exit_code=130) from interrupt
     _check(answers, path)
-    for line in setup_files.write(answers, path):
+    for line in (*filled, *setup_files.write(answers, path, services=services)):
         print(line)
     code = 0 if args.no_doctor else _examine(path)
-    if path == SYSTEM_CONFIG:
+    if services:
         for line in setup_files.adapt_services(answers):
             print(line)
     else:

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,12 @@ RUNNING_SYSTEMD = Path("/run/systemd/system")
 HIDDEN = (Path("/home"), Path("/root"), Path("/run/user"))
 """Not seen by a service with ProtectHome= unless a folder is let in (systemd.exec(5))."""
 SERVICES = ("attune.service", "attune-catalog.timer", "attune-catalog.path")
+SHIPPED = (
+    Path(__file__).parents[2] / "systemd/kiosk.toml",
+    Path("/opt/attune/share/kiosk.toml"),
+)
+"""The settings with which an installed kiosk begins: in a checkout, and installed."""
+READ_ONLY = "its disk is mounted read-only, as after an error on it: `dmesg` tells"
 
 
 def check_writable(path: Path) -> None:
@@ -27,11 +34,37 @@ def check_writable(path: Path) -> None:
     while not folder.exists():
         folder = folder.parent
     if not os.access(path if path.exists() else folder, os.W_OK):
-        raise CommandError(f"{path}: may not be written; run: sudo attune setup")
+        remedy = "run: sudo attune setup" if os.geteuid() else READ_ONLY
+        raise CommandError(f"{path}: may not be written; {remedy}")
 
 
-def write(answers: Answers, path: Path) -> list[str]:
-    """Write the settings and the password; the file that was there stays beside it."""
+def fill_folders(tables: dict[str, dict[str, Any]]) -> list[str]:
+    """Name the installed kiosk's folders where its settings do not; return what is to be said.
+
+    Their defaults are below ``~``, which is one folder for the service and another for root.
+    """
+    shipped = _shipped()
+    said = []
+    for table, key in (("kiosk", "state_dir"), ("catalog", "folder")):
+        section = tables.setdefault(table, {})
+        if key not in section:
+            section[key] = shipped[table][key]
+            said.append(f"{table}.{key} was not set: it is {section[key]} now, as installed")
+    return said
+
+
+def _shipped() -> dict[str, Any]:
+    for path in SHIPPED:
+        if path.is_file():
+            return tomllib.loads(path.read_text(encoding="utf-8"))
+    raise CommandError(f"{SHIPPED[-1]}: is missing: install Attune again; nothing was changed")
+
+
+def write(answers: Answers, path: Path, *, services: bool) -> list[str]:
+    """Write the settings and what lies beside them; the file that was there stays beside it.
+
+    With ``services`` all is put where the services can read it.
+    """
     said = []
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,6 +75,8 @@ def write(answers: Answers, path: Path) -> list[str]:
             known = answers.get("mqtt", "password_file", None) is not None
             if answers.password is not None or (secret.exists() and not known):
                 answers.put("mqtt", password_file=str(secret))
+        if services and answers.authority:
+            said += _copy_authority(answers, path.with_name("mqtt-ca.crt"))
         if path.exists():
             kept = path.with_suffix(".toml.before-setup")
             shutil.copy2(path, kept)
@@ -53,6 +88,16 @@ def write(answers: Answers, path: Path) -> list[str]:
             f"{error.filename or path}: cannot be written: {error.strerror}"
         ) from error
     return [*said, f"settings written to {path}"]
+
+
+def _copy_authority(answers: Answers, copy: Path) -> list[str]:
+    """Put the broker's authority where a service without /home can read it."""
+    given = answers.get("mqtt", "ca_file", "")
+    _replace(copy, answers.authority, 0o644)
+    answers.put("mqtt", ca_file=str(copy))
+    if given == str(copy):
+        return []
+    return [f"copied {given} to {copy}, for the service: a renewed one goes there, too"]
 
 
 HEAD = """\

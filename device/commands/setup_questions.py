@@ -50,6 +50,8 @@ class Answers:
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
     password: str | None = None
     """None: leave the file as it is."""
+    authority: str = ""
+    """The certificates in ``ca_file``."""
     new_folders: list[Path] = field(default_factory=list)
     """For music; to be made."""
     start: bool = False
@@ -234,15 +236,15 @@ def _ask_broker(dialogue: Dialogue, answers: Answers) -> None:
         answers.put("mqtt", host=None)
         return
     tls = dialogue.yes("Is the connection encrypted (TLS)?", answers.get("mqtt", "tls", True))
-    usual = "8883" if tls else "1883"
-    port = dialogue.ask("Its port", str(answers.get("mqtt", "port", usual)), _port)
+    port = dialogue.ask("Its port", _offered_port(answers, tls), _port)
     ca_file = ""
     if tls:
         ca_file = dialogue.ask(
             "File with the authority that signed its certificate (-: one the system knows)",
             answers.get("mqtt", "ca_file", "") or "-",
-            _file_or_none,
+            _authority,
         )
+        answers.authority = certificates(Path(ca_file)) if ca_file else ""
     known = answers.get("mqtt", "username", "")
     user = dialogue.ask("User name there (-: none)", known or "-")
     answers.put("mqtt", host=host, port=int(port), tls=tls, ca_file=ca_file or None)
@@ -255,6 +257,13 @@ def _ask_broker(dialogue: Dialogue, answers: Answers) -> None:
     if user != "-":
         said = dialogue.secret(f"Its password (empty: {'as it is' if known else 'none'})")
         answers.password = said or None
+
+
+def _offered_port(answers: Answers, tls: bool) -> str:
+    """Return the present port, but never the usual one of the other kind of connection."""
+    usual, others = ("8883", "1883") if tls else ("1883", "8883")
+    present = str(answers.get("mqtt", "port", usual))
+    return usual if present == others else present
 
 
 def _name(said: str) -> str:
@@ -279,9 +288,26 @@ def _folders(said: str) -> str:
     return ", ".join(str(Path(part.strip()).expanduser()) for part in said.split(","))
 
 
-def _file_or_none(said: str) -> str:
+def _authority(said: str) -> str:
     if said == "-":
         return ""
-    if not Path(said).is_file():
-        raise ValueError(f"{said}: no such file")
-    return said
+    # Whole: the service starts in another folder than whoever answers.
+    path = Path(said).expanduser().absolute()
+    try:
+        if not path.is_file():
+            raise ValueError(f"{path}: no such file")
+        if not certificates(path):
+            raise ValueError(f"{path}: holds no certificate in PEM form (BEGIN CERTIFICATE)")
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read: {error.strerror}") from error
+    return str(path)
+
+
+def certificates(path: Path) -> str:
+    """Return the certificates in a PEM file and nothing else that is in it, such as a key."""
+    text = path.read_text(encoding="ascii", errors="replace")
+    return "".join(f"{found[0]}\n" for found in _CERTIFICATE.finditer(text))
+
+
+_CERTIFICATE = re.compile(r"-----BEGIN ((?:TRUSTED |X509 )?CERTIFICATE)-----[^-]+-----END \1-----")
+"""RFC 7468, section 5, with the other two names that OpenSSL takes (pem.h)."""

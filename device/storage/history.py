@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from catalog.store import RIGHTS
 from device.commands.errors import CommandError
 from device.storage.kiosk_store import FILE_NAME, SCHEMA_VERSION, VisitSummary
 
@@ -79,13 +81,14 @@ def open_history(state_dir: Path) -> Iterator[History]:
     """Open the memory below ``state_dir``; CommandError names the file and the cause."""
     path = state_dir / FILE_NAME
     try:
-        if not path.exists():
-            yield History(None)
-            return
-        address = f"{path.absolute().as_uri()}?mode=rw"
-        base = sqlite3.connect(address, timeout=BUSY_TIMEOUT_S, uri=True)
+        base = _connect(path)
     except (OSError, sqlite3.Error) as error:
+        if isinstance(error, PermissionError) or not os.access(path, os.R_OK):
+            raise CommandError(f"{path}: may not be read: {RIGHTS}") from error
         raise CommandError(f"{path}: the kiosk's memory cannot be opened: {error}") from error
+    if base is None:
+        yield History(None)
+        return
     try:
         (version,) = base.execute("PRAGMA user_version").fetchone()
         if version > SCHEMA_VERSION:
@@ -95,3 +98,12 @@ def open_history(state_dir: Path) -> Iterator[History]:
         raise CommandError(f"{path}: {error}; stop the kiosk and try again") from error
     finally:
         base.close()
+
+
+def _connect(path: Path) -> sqlite3.Connection | None:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    address = f"{path.absolute().as_uri()}?mode=rw"
+    return sqlite3.connect(address, timeout=BUSY_TIMEOUT_S, uri=True)

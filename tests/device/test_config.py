@@ -61,6 +61,29 @@ def test_a_fault_is_told_in_the_words_of_the_file(data: dict[str, object], fault
         parse(data)
 
 
+def test_keys_that_do_not_fit_together_are_named_beside_one_that_is_wrong() -> None:
+    mqtt: dict[str, object] = {"port": 0, "ca_file": "/ca", "password_file": "/p", "key_file": "/k"}
+    with pytest.raises(ConfigError) as caught:
+        parse({"mqtt": mqtt})
+    assert "'mqtt.port'" in caught.value.faults[0]
+    assert caught.value.faults[1:] == [
+        "'mqtt': cert_file and key_file are needed together",
+        "'mqtt': ca_file and cert_file do nothing without tls = true",
+        "'mqtt': password_file does nothing without a username",
+    ]
+    with pytest.raises(ConfigError) as caught:
+        parse({"mqtt": {key: value for key, value in mqtt.items() if key != "port"}})
+    (fault,) = caught.value.faults
+    assert "needed together; ca_file and cert_file do nothing" in fault
+    # A key that is set, if wrongly, is not said to be missing.
+    with pytest.raises(ConfigError) as caught:
+        parse({"mqtt": {"tls": "maybe", "ca_file": "/ca", "username": 3, "password_file": "/p"}})
+    assert [fault.split(":")[0] for fault in caught.value.faults] == [
+        "'mqtt.username'",
+        "'mqtt.tls'",
+    ]
+
+
 def test_settings_do_not_change_after_loading() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Settings().camera.width_px = 1

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from pathlib import Path
 
 import pytest
 
 from device import cli
-from device.commands import doctor
 from device.config import SYSTEM_CONFIG
 from tests.fakes.plain_user import as_plain_user
 from tests.fakes.synthetic_library import make_library
@@ -87,29 +84,6 @@ def test_what_belongs_to_another_user_is_not_called_missing(tmp_path: Path) -> N
     lines = done.stdout.splitlines()
     assert [line.split(",")[1].strip(" '") for line in lines] == ["broken"] * 3, done.stderr
     assert all("may not be" in line for line in lines)
-
-
-def test_what_bars_the_kiosk_from_the_music_is_found() -> None:
-    """As on a desktop that mounts a stick below /media/NAME, for NAME alone."""
-    top = Path(tempfile.mkdtemp(prefix="attune-media-"))  # Pytest's own folders are closed.
-    try:
-        top.chmod(0o755)
-        stick = top / "eva/STICK"
-        stick.mkdir(parents=True)
-        (top / "eva").chmod(0o750)
-        (top / "link").symlink_to(stick)
-        status = stick.stat()
-        stranger, nobodys = status.st_uid + 1, [status.st_gid + 1]
-        assert doctor.barrier(stick, stranger, nobodys) == top / "eva"
-        assert doctor.barrier(top / "link", stranger, nobodys) == top / "eva"
-        assert doctor.barrier(stick, stranger, [status.st_gid]) is None
-        assert doctor.barrier(stick, status.st_uid, nobodys) is None
-        (top / "eva").chmod(0o711)
-        assert doctor.barrier(stick, stranger, nobodys) is None
-        stick.chmod(0o711)  # May be passed and not be read.
-        assert doctor.barrier(stick, stranger, nobodys) == stick
-    finally:
-        shutil.rmtree(top)
 
 
 def test_a_broker_that_is_down_is_broken_and_the_last_line_says_so(

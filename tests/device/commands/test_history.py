@@ -10,6 +10,7 @@ import pytest
 from device.cli import main
 from device.storage.history import open_history
 from device.storage.kiosk_store import FILE_NAME, KioskStore, VisitSummary
+from tests.fakes.plain_user import as_plain_user
 
 SECRET_PLACE = Path("/music/a very particular song.flac")
 
@@ -84,3 +85,14 @@ def test_a_damaged_memory_is_one_line(config: Path, capsys: pytest.CaptureFixtur
     (config.parent / "state" / FILE_NAME).write_bytes(b"no database at all" * 300)
     assert main(["history", "show", "--config", str(config)]) == 1
     assert FILE_NAME in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("closed", ["state", f"state/{FILE_NAME}"])
+def test_whoever_may_not_read_it_is_told_to_use_sudo(config: Path, closed: str) -> None:
+    """As `attune history show` without sudo on an installed kiosk."""
+    script = "import sys; from device.cli import main; sys.exit(main(sys.argv[1:]))"
+    (config.parent / closed).chmod(0)
+    done = as_plain_user(script, "history", "show", "--config", config)
+    (config.parent / closed).chmod(0o700)
+    assert done.returncode == 1
+    assert f"{FILE_NAME}: may not be read: run this as root (sudo)" in done.stderr
