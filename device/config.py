@@ -30,7 +30,8 @@ SYSTEM_CONFIG = Path("/etc/attune/kiosk.toml")
 Percent = Annotated[float, Field(ge=0, le=100)]
 
 
-def _own(path: Path) -> Path:
+def own_path(path: Path) -> Path:
+    """Return ``path`` with ``~`` written out; raises ValueError for one that cannot be."""
     if "\0" in str(path):
         raise ValueError("no path holds a NUL")
     try:
@@ -39,7 +40,7 @@ def _own(path: Path) -> Path:
         raise ValueError(f"there is no user {path.parts[0][1:]!r} here") from error
 
 
-OwnPath = Annotated[Path, AfterValidator(_own)]
+OwnPath = Annotated[Path, AfterValidator(own_path)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from device.commands.errors import CommandError
+from device.config import own_path
 from device.identity import NAMELESS, own_kiosk_id
 
 TRIES = 5
@@ -223,7 +224,8 @@ def _ask_music(dialogue: Dialogue, answers: Answers) -> None:
     answers.put("catalog", music=[str(folder) for folder in folders])
     for folder in folders:
         # What hangs on a stick or a share may only be away at the moment.
-        if not folder.exists() and dialogue.yes(f"There is no {folder} yet. Make it?", True):
+        is_there = os.path.lexists(folder)
+        if not is_there and dialogue.yes(f"There is no {folder} yet. Make it?", True):
             answers.new_folders.append(folder)
 
 
@@ -279,20 +281,22 @@ def _port(said: str) -> str:
 
 
 def _folders(said: str) -> str:
-    for part in said.split(","):
-        folder = Path(part.strip()).expanduser()
+    folders = [own_path(Path(part.strip())) for part in said.split(",")]
+    for folder in folders:
         if not folder.is_absolute():
             raise ValueError(f"{folder}: give the whole path, beginning with /")
-        if folder.exists() and not (folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)):
+        # With the slash a file is none, whatever its rights.
+        is_readable = os.access(f"{folder}/", os.R_OK | os.X_OK)
+        if os.path.lexists(folder) and not is_readable:
             raise ValueError(f"{folder}: is no folder that can be read")
-    return ", ".join(str(Path(part.strip()).expanduser()) for part in said.split(","))
+    return ", ".join(map(str, folders))
 
 
 def _authority(said: str) -> str:
     if said == "-":
         return ""
     # Whole: the service starts in another folder than whoever answers.
-    path = Path(said).expanduser().absolute()
+    path = own_path(Path(said)).absolute()
     try:
         if not path.is_file():
             raise ValueError(f"{path}: no such file")

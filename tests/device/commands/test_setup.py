@@ -184,7 +184,10 @@ def test_wrong_answers_are_asked_again(
     said = answers(tmp_path)
     said[0:1] = ["nine", "0", "2"]
     said[said.index(str(tmp_path))] = "music"
-    said.insert(said.index("music") + 1, str(tmp_path))
+    file = tmp_path / "file"
+    file.touch(0o755)
+    at = said.index("music") + 1
+    said[at:at] = ["~nobodyhere/Music", str(file), str(tmp_path)]
     monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(said) + "\n"))
     found = ask_all(Dialogue(), {}, services=False)
     assert found.tables["kiosk"]["place"] == "public"
@@ -192,6 +195,8 @@ def test_wrong_answers_are_asked_again(
     out = capsys.readouterr().out
     assert out.count("answer with a number from 1 to 6") == 2
     assert "give the whole path" in out
+    assert "there is no user 'nobodyhere' here" in out
+    assert f"{file}: is no folder that can be read" in out
 
 
 def test_a_music_folder_that_is_missing_is_made_if_wanted(
