@@ -25,7 +25,7 @@ TRUST: dict[str, float] = {
 a mood tag is a person's word for this very track; a title names a subject more often than a
 feeling; a comment tag is about the file as often as about the music."""
 
-ANALYSIS_VERSION = 3
+ANALYSIS_VERSION = 4
 """Raised when measurements or the judging of words change: every track is done again then."""
 
 LEAST_CONFIDENCE = 0.02
@@ -115,7 +115,7 @@ class EvidenceFinder:
         except SoundError as error:
             if error.passing:
                 raise
-            return None, "", f"its sound could not be analysed ({error})"
+            return None, "", f"its sound could not be analysed: it {error}"
         genre, share = max(heard.genre.items(), key=lambda item: item[1])
         strongest = max(heard.gems.items(), key=lambda item: item[1])[0]
         part = EvidencePart(

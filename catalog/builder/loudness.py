@@ -7,7 +7,7 @@ true peak with 4x oversampling at least), driven through PyAV.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,10 +50,13 @@ def measure(path: Path) -> SoundMeasure:
         SoundFileError: it is empty, no sound file, silent or too short; says which.
     """
     try:
-        with open_sound(path) as file:
-            return _measure_stream(file)
-    except (av.error.FFmpegError, OSError) as error:
-        raise SoundFileError(f"cannot be read: {why(error)}", passing=is_passing(error)) from error
+        return _measured(path)
+    except _GrowsWiderError:
+        return _measured(path, "stereo")
+
+
+class _GrowsWiderError(Exception):
+    """What began in mono goes on with more channels, and mixed to one they are another loudness."""
 
 
 @dataclass(slots=True)
@@ -77,12 +80,21 @@ class _Ends:
         self.samples += int(frame.samples)
 
 
-def _measure_stream(file: OpenSound) -> SoundMeasure:
+def _measured(path: Path, layout: str = "") -> SoundMeasure:
+    """Measure in ``layout``; empty: in that which the file begins with."""
+    try:
+        with open_sound(path) as file:
+            return _measure_stream(file, layout)
+    except (av.error.FFmpegError, OSError) as error:
+        raise SoundFileError(f"cannot be read: {why(error)}", passing=is_passing(error)) from error
+
+
+def _measure_stream(file: OpenSound, layout: str) -> SoundMeasure:
     rate = file.stream.codec_context.sample_rate
     ends = _Ends(10 ** (SILENCE_DBFS / 20))
     facts: dict[str, str] = {}
     whole = True
-    for frame in _filtered(file):
+    for frame in _filtered(file, layout):
         ends.hear(frame)
         facts = frame.metadata or facts
         rate = frame.sample_rate
@@ -104,35 +116,65 @@ def _measure_stream(file: OpenSound) -> SoundMeasure:
     )
 
 
-def _filtered(file: OpenSound) -> Iterator[Any]:
+def _filtered(file: OpenSound, layout: str) -> Iterator[Any]:
     """Yield the decoded frames after the meter, which writes its state into their metadata."""
-    graph: Any = None
-    sink: Any = None
-    source: Any = None
-    shape: tuple[object, ...] = ()
+    meter: _Meter | None = None
     for frame in _decoded(file):
-        now = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if graph is None:
-            graph, source, sink, shape = *_meter(frame), now
-        elif now != shape:
-            return  # A chained stream that changes its form: what was measured stands.
-        frame.pts = None
-        source.push(frame)
-        yield from _pull(sink)
-    if graph is not None:
-        source.push(None)
-        yield from _pull(sink)
+        if meter is None:
+            meter = _Meter(frame, layout)
+        elif not layout and frame.layout.nb_channels > meter.channels == 1:
+            raise _GrowsWiderError
+        yield from meter.hear(frame)
+    if meter is not None:
+        yield from meter.end()
 
 
-def _meter(frame: Any) -> tuple[Any, Any, Any]:
-    graph = av.filter.Graph()
-    source = graph.add_abuffer(
-        sample_rate=frame.sample_rate, format=frame.format.name, layout=frame.layout.name
-    )
-    meter = graph.add("ebur128", "peak=true:metadata=1:framelog=quiet")
-    sink = graph.add("abuffersink")
-    graph.link_nodes(source, meter, sink).configure()
-    return graph, source, sink
+class _Meter:
+    """The filter, in the form of the first frame; frames of another form are brought to it."""
+
+    def __init__(self, frame: Any, layout: str) -> None:
+        form, its_layout, rate = _form(frame)
+        self._form = self._given = (form, layout or its_layout, rate)
+        self._resampler: av.AudioResampler | None = None
+        self._graph = av.filter.Graph()
+        self._source: Any = self._graph.add_abuffer(
+            sample_rate=rate, format=form, layout=self._form[1]
+        )
+        meter = self._graph.add("ebur128", "peak=true:metadata=1:framelog=quiet")
+        self._sink: Any = self._graph.add("abuffersink")
+        self._graph.link_nodes(self._source, meter, self._sink).configure()
+        self.channels: int = frame.layout.nb_channels
+        """Of the first frame."""
+
+    def hear(self, frame: Any) -> Iterator[Any]:
+        given = _form(frame)
+        if given != self._given:
+            yield from self._rest()
+            self._given = given
+            self._resampler = None if given == self._form else av.AudioResampler(*self._form)
+        yield from self._metered(
+            [frame] if self._resampler is None else self._resampler.resample(frame)
+        )
+
+    def end(self) -> Iterator[Any]:
+        yield from self._rest()
+        yield from self._metered([None])
+
+    def _rest(self) -> Iterator[Any]:
+        """Yield what the resampler still holds."""
+        if self._resampler is not None:
+            yield from self._metered(self._resampler.resample(None))
+
+    def _metered(self, frames: Iterable[Any]) -> Iterator[Any]:
+        for frame in frames:
+            if frame is not None:
+                frame.pts = None
+            self._source.push(frame)
+            yield from _pull(self._sink)
+
+
+def _form(frame: Any) -> tuple[str, str, int]:
+    return frame.format.name, frame.layout.name, frame.sample_rate
 
 
 def _pull(sink: Any) -> Iterator[Any]:

@@ -9,8 +9,10 @@ import csv
 import gzip
 import json
 import math
+import os
 import re
 import unicodedata
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,6 +46,9 @@ FEATURE_TRUST, FEATURE_CONFIDENCE = 0.5, 0.6
 COMMENT_TRUST = 0.6
 """As lyrics: words by many about the track."""
 
+SHARES = SPOTIFY_FEATURES[:5]
+"""Features that a service tells on a scale from 0 to 1."""
+
 _BATCH_TRACKS = 500
 _BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 
@@ -70,14 +75,14 @@ def import_labels(
         CatalogError: the file cannot be read, lacks a column, or holds values off the scale.
     """
 
-    def part(row: Row) -> EvidencePart | None:
+    def part(line: int, row: Row) -> EvidencePart | None:
         values = [_number(row[name]) for name in ("valence", "arousal")]
         if not all(map(math.isfinite, values)):
             return None
         if min(values) < low or max(values) > high:
             raise CatalogError(
-                f"{file}: valence and arousal {values} do not lie in {low:g}..{high:g}: say"
-                " what scale they are on, such as --range 1,9"
+                f"{file}, line {line}: valence and arousal {values} do not lie in"
+                f" {low:g}..{high:g}: say what scale they are on, such as --range 1,9"
             )
         valence, arousal = (2 * (value - low) / (high - low) - 1 for value in values)
         point = point_from_va(valence, arousal)
@@ -88,10 +93,20 @@ def import_labels(
 
 
 def import_features(store: StoreWriter, file: Path, columns: Mapping[str, str]) -> ImportReport:
-    """Take Spotify-like features (valence, energy ...) from a CSV; raises CatalogError."""
+    """Take Spotify-like features (valence, energy ...) from a CSV.
 
-    def part(row: Row) -> EvidencePart | None:
+    Raises:
+        CatalogError: the file cannot be read, lacks a column, or holds values off the scale.
+    """
+
+    def part(line: int, row: Row) -> EvidencePart | None:
         values = [_number(row.get(name, "")) for name in SPOTIFY_FEATURES]
+        for name, value in zip(SHARES, values, strict=False):
+            if math.isfinite(value) and not 0 <= value <= 1:
+                raise CatalogError(
+                    f"{file}, line {line}: {name} is {value:g} and does not lie in 0..1: bring the"
+                    " column to that scale (divide it by 100 where it runs to 100)"
+                )
         if not all(map(math.isfinite, values[:2])):
             return None
         point: EmotionPoint = spotify_point(values)
@@ -156,7 +171,8 @@ class _Finder:
 
     def find(self, row: Row) -> list[int]:
         if path := row.get("path"):
-            track_id = self._by_path.get(str(Path(path).expanduser().absolute()))
+            whole = os.path.expanduser(path)  # noqa: PTH111 - Path's raises for an unknown user
+            track_id = self._by_path.get(str(Path(whole).absolute()))
             if track_id is not None:
                 return [track_id]
         title, artist = row.get("title", ""), row.get("artist", "")
@@ -168,15 +184,18 @@ class _Finder:
 
 
 def _import(
-    store: StoreWriter, rows: Iterable[Row], part: Callable[[Row], EvidencePart | None]
+    store: StoreWriter,
+    rows: Iterable[tuple[int, Row]],
+    part: Callable[[int, Row], EvidencePart | None],
 ) -> ImportReport:
+    """Store what ``part`` makes of each line and row that a track has."""
     finder = _Finder(store)
     count, unusable = 0, 0
     parts: dict[int, EvidencePart] = {}
-    for row in rows:
+    for line, row in rows:
         count += 1
         ids = finder.find(row)
-        made = part(row) if ids else None
+        made = part(line, row) if ids else None
         unusable += bool(ids) and made is None
         if made is not None:
             parts |= dict.fromkeys(ids, made)
@@ -200,14 +219,16 @@ def _opened(file: Path) -> Iterator[TextIO]:
             yield lines
     except (OSError, EOFError) as error:
         raise CatalogError(f"{file}: cannot be read: {error}") from error
+    except zlib.error as error:
+        raise CatalogError(f"{file}: is damaged ({error}): fetch or pack it again") from error
 
 
 @contextmanager
 def _table(
     file: Path, columns: Mapping[str, str], needed: Iterable[str]
-) -> Iterator[Iterator[Row]]:
-    with _opened(file) as lines:
-        reader = csv.DictReader(lines)
+) -> Iterator[Iterator[tuple[int, Row]]]:
+    """Yield the rows below the heading, each with the number of its (last) line."""
+    with _opened(file) as lines, _csv_reader(file, lines) as reader:
         names = [name for name in reader.fieldnames or () if name]
         where = _columns(file, names, columns)
         missing = [field for field in needed if field not in where]
@@ -218,7 +239,22 @@ def _table(
             )
         if not {"title", "path"} & where.keys():
             raise CatalogError(f"{file}: has no column for title or path: --map title=COLUMN")
-        yield ({field: row[name] or "" for field, name in where.items()} for row in reader)
+        yield (
+            (reader.line_num, {field: row[name] or "" for field, name in where.items()})
+            for row in reader
+        )
+
+
+@contextmanager
+def _csv_reader(file: Path, lines: TextIO) -> Iterator[csv.DictReader[str]]:
+    reader = csv.DictReader(lines)
+    try:
+        yield reader
+    except csv.Error as error:
+        raise CatalogError(
+            f"{file}, line {reader.reader.line_num}: cannot be read: {error}; is a quotation mark"
+            " before it never closed?"
+        ) from error
 
 
 def _columns(file: Path, names: Iterable[str], told: Mapping[str, str]) -> dict[str, str]:
@@ -246,7 +282,7 @@ def _json_rows(file: Path, lines: TextIO, columns: Mapping[str, str]) -> Iterato
         if not isinstance(data, dict):
             raise CatalogError(f"{file}, line {number}: is no JSON object")
         where = _columns(file, data, {key: name for key, name in columns.items() if name in data})
-        yield {field: str(data[name]) for field, name in where.items()}
+        yield {field: str(data[name]) for field, name in where.items() if data[name] is not None}
 
 
 def _number(text: str) -> float:

@@ -92,13 +92,16 @@ class SoundAnnotator:
             raise ModelError(f"{sidecar}: cannot be read ({error}); restore the file") from error
 
     def annotate(self, path: Path) -> SoundAnnotation:
-        """Listen to a file at up to 10 places; raises SoundError when there is nothing to hear."""
+        """Listen to a file at up to 10 places; raises SoundError when there is nothing to hear.
+
+        Stereo whose channels cancel out is heard by their difference.
+        """
         length_s = duration_s(path)
         wanted = MOST_PATCHES if length_s is None else round(length_s / SECONDS_PER_PATCH)
         count = min(MOST_PATCHES, max(FEWEST_PATCHES, wanted))
-        windows = [w for w in decode_windows(path, RATE_HZ, PATCH_S, count) if _audible(w)]
+        windows = _audible_windows(path, count) or _audible_windows(path, count, side=True)
         if not windows:
-            raise SoundError(f"{path}: is silent all through")
+            raise SoundError("is silent all through")
         return self.annotate_patches(np.stack([patch(window) for window in windows]))
 
     def annotate_patches(self, patches: NDArray[np.float32]) -> SoundAnnotation:
@@ -132,6 +135,11 @@ class SoundAnnotator:
         lift = np.maximum(gems, 1e-3) * (np.maximum(gems, 1e-3) / self._base)
         felt = to_point("gems9", lift[self._order])
         return make_point(felt.emotions, (valence, arousal, felt.dominance))
+
+
+def _audible_windows(path: Path, count: int, side: bool = False) -> list[NDArray[np.float32]]:
+    windows = decode_windows(path, RATE_HZ, PATCH_S, count, side=side)
+    return [window for window in windows if _audible(window)]
 
 
 def _audible(window: NDArray[np.float32]) -> bool:

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from catalog.sound.decoding import decode_mono
+from catalog.sound.decoding import SoundError, decode_mono
 from catalog.sound.features import PATCH_SAMPLES, RATE_HZ, patch
 
 
 def main() -> int:
-    """Write the archive; exit code 2 without the two paths."""
+    """Write the archive; exit code 2 without the two paths, 1 for a file that cannot be heard."""
     if len(sys.argv) not in (3, 4):
         print(__doc__, file=sys.stderr)
         return 2
@@ -25,7 +25,11 @@ def main() -> int:
     per_file = int(sys.argv[3]) if len(sys.argv) == 4 else 16
     patches = []
     for number, path in enumerate(files):
-        sound = decode_mono(path, RATE_HZ)
+        try:
+            sound = decode_mono(path, RATE_HZ)
+        except SoundError as error:
+            print(f"{path}: {error}", file=sys.stderr)
+            return 1
         starts = np.linspace(0, max(0, len(sound) - PATCH_SAMPLES), per_file).round().astype(int)
         patches.append([patch(sound[start:]).astype(np.float16) for start in starts])
         print(f"\r{number + 1}/{len(files)}", end="", file=sys.stderr)

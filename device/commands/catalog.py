@@ -255,7 +255,7 @@ def run_demo(arguments: argparse.Namespace) -> int:
     from catalog.demo_albums import DEFAULT_ALBUMS, EVERY_ALBUM, DemoError, fetch
 
     albums = EVERY_ALBUM if arguments.all else DEFAULT_ALBUMS
-    music = arguments.music.expanduser()
+    music = _from_home(arguments.music)
     try:
         fetch(albums, music, lambda line: print(line, file=sys.stderr))
     except DemoError as error:
@@ -383,8 +383,12 @@ def _library(arguments: argparse.Namespace) -> Library:
 
 def _folder(arguments: argparse.Namespace) -> Path:
     if arguments.folder is not None:
-        return Path(arguments.folder).expanduser()
+        return _from_home(arguments.folder)
     return Path(_configured().folder)
+
+
+def _from_home(path: Path) -> Path:
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path's raises for an unknown user
 
 
 def _configured() -> Any:

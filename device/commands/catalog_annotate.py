@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
             result = _facts(path, annotator.annotate(path))
         except SoundError as error:
             result = {"path": str(path), "error": str(error)}
-            print(f"attune: {plain(error)}", file=sys.stderr)
+            print(f"attune: {plain(path)}: {plain(error)}", file=sys.stderr)
         else:
             if not arguments.json:
                 print(_line(result), flush=True)

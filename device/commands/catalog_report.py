@@ -36,12 +36,12 @@ def report_text(report: BuildReport, folder: Path) -> str:
         f" {report.moved:,} moved or copied, {report.removed:,} gone ({report.seconds:.1f} s)"
     ]
     for reason, count in report.without_evidence.items():
-        lines.append(f"{count:,} not in the index: {reason}")
+        lines.append(f"{count:,} not in the index: {plain(reason)}")
     lines += report.notices
     if report.failures:
         lines.append(f"{len(report.failures):,} could not be taken:")
         shown = report.failures[:SHOWN_FAILURES]
-        lines += [f"  {plain(one.path)}: {one.reason}" for one in shown]
+        lines += [f"  {plain(one.path)}: {plain(one.reason)}" for one in shown]
         if len(report.failures) > SHOWN_FAILURES:
             lines.append("  ... all of them: attune catalog info --failures")
     if report.interrupted:
@@ -93,10 +93,10 @@ def info_text(info: CatalogInfo, all_failures: bool) -> str:
         f"index       {info.index.space}, {info.index.dimension} numbers a track,"
         f" {info.index.bytes / 1e6:.1f} MB; store {info.store_bytes / 1e6:.1f} MB",
     ]
-    lines += [f"left out    {n:,}: {why}" for why, n in info.without_evidence.items()]
+    lines += [f"left out    {n:,}: {plain(why)}" for why, n in info.without_evidence.items()]
     if info.banned:
         lines.append(f"banned      {', '.join(map(str, info.banned))}")
     lines.append(f"failed      {len(info.failures):,} files")
     if all_failures:
-        lines += [f"  {plain(one.path)}: {one.reason}" for one in info.failures]
+        lines += [f"  {plain(one.path)}: {plain(one.reason)}" for one in info.failures]
     return "\n".join(lines)

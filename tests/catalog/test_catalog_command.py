@@ -12,16 +12,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from catalog.analysis import FileStamp
+from catalog.analysis import Failure, FileStamp
 from catalog.emotions import point_from_va
 from catalog.indexing import renew_index
 from catalog.store_writer import StoreWriter
 from device.commands import catalog as command
 from device.commands.errors import CommandError
 from tests.fakes.synthetic_library import analysis, make_library
-from tests.fakes.tagged_sounds import write_tone
+from tests.fakes.tagged_sounds import write_samples, write_tone
 
 ROOT = Path(__file__).parents[2]
 MODEL = ROOT / "models_tflite/downloads/face_detection_full_range_sparse.tflite"
@@ -81,6 +82,32 @@ def test_build_query_explain_info_in_a_row(
     assert (info["in_index"], len(info["failures"])) == (3, 1)
     assert attune("info", "--failures", "--folder", folder) == 0
     assert "broken.mp3: is not a sound file" in capsys.readouterr().out
+
+
+def test_tracks_left_out_for_one_reason_are_one_line_and_steer_no_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(3):
+        click = np.zeros((2, 44_100 * 4))
+        click[:, 44_100 + number] = 0.05  # Sound for the meter, but nothing to listen to.
+        tags = {"title": f"T{number}", "artist": "a", "album": "b"}
+        write_samples(tmp_path / f"music/\x1b]0;x\x07{number}.flac", click, 44_100, tags)
+    words = ("--folder", tmp_path / "c")
+    assert attune("build", tmp_path / "music", *words, "--workers", "1") == 0
+    reason = "no words about a mood in its tags, and its sound could not be analysed: it is silent"
+    said = capsys.readouterr().out
+    assert [line for line in said.splitlines() if reason in line] == [
+        f"3 not in the index: {reason} all through"
+    ]
+    with StoreWriter(tmp_path / "c") as store, store.batch():  # As an Attune before wrote it.
+        old = analysis(9, None, no_evidence="m/\x1b]0;x\x07.flac: is silent")
+        store.put_track(tmp_path / "old.flac", FileStamp(1, 1), old)
+        bad = Failure(tmp_path / "bad.flac", FileStamp(1, 1), "failed: \x1b[31m", "synthetic")
+        store.put_failure(bad)
+    assert attune("info", "--failures", *words) == 0
+    said += capsys.readouterr().out
+    assert "failed: \ufffd[31m" in said
+    assert "\x1b" not in said
 
 
 @pytest.mark.parametrize("va", ["-0.6,-0.4", "0.7,0.5", "-1,-1", "0,0", "-.5,.25"])
@@ -159,6 +186,11 @@ def test_without_a_catalogue_the_remedy_is_named(tmp_path: Path, words: tuple[st
         attune(*words, "--folder", tmp_path / "none")
 
 
+def test_a_catalogue_below_the_home_of_nobody_is_no_catalogue() -> None:
+    with pytest.raises(CommandError, match="no catalogue in ~no such user/cat: run `attune"):
+        attune("info", "--folder", "~no such user/cat")
+
+
 def test_words_without_a_mood_and_unknown_tracks_are_named(folder: Path) -> None:
     with pytest.raises(CommandError, match="no mood found in 'xyzzy 123'"):
         attune("query", "--text", "xyzzy 123", "--folder", folder)
@@ -202,12 +234,15 @@ def test_files_that_cannot_be_heard_are_named_apart_from_what_is_heard(
     said = capsys.readouterr()
     assert len(said.out.splitlines()) == 1
     assert said.out.startswith(f"{good}: ")
-    assert [line.split(": ")[:2] for line in said.err.splitlines()] == [
-        ["attune", names[0]], ["attune", names[2]],
-    ]  # fmt: skip
+    assert said.err.splitlines() == [
+        f"attune: {names[0]}: is not there any more",
+        f"attune: {names[2]}: is empty (0 bytes)",
+    ]
     assert attune("annotate-audio", *names, "--json") == 1
     found = json.loads(capsys.readouterr().out)
-    assert ["error" in one for one in found] == [True, False, True]
+    assert [one.get("error") for one in found] == [
+        "is not there any more", None, "is empty (0 bytes)",
+    ]  # fmt: skip
 
 
 def test_the_map_is_a_picture(

@@ -10,6 +10,8 @@ import pytest
 from catalog.builder import loudness
 from catalog.builder.loudness import measure
 from catalog.sound_file import SoundFileError
+from device.playback.decode import SoundFile
+from tests.fakes.sounds import sine, write_sound
 from tests.fakes.tagged_sounds import write_samples, write_tone
 
 
@@ -80,6 +82,68 @@ def test_a_file_with_a_hole_of_junk_is_still_measured(tmp_path: Path) -> None:
 def test_a_mislabelled_file_is_known_by_its_content(tmp_path: Path) -> None:
     write_tone(tmp_path / "a.flac", 2.0).rename(tmp_path / "a.mp3")
     assert measure(tmp_path / "a.mp3").duration_s == pytest.approx(2.0, abs=0.01)
+
+
+def joined(path: Path, *parts: tuple[np.ndarray, int]) -> Path:
+    """Write sounds (n, channels), each at its own rate, one behind the other into one file."""
+    codec = "aac" if path.suffix == ".aac" else ""
+    pieces = [path.with_stem(f"part{number}") for number in range(len(parts))]
+    for piece, (sound, rate_hz) in zip(pieces, parts, strict=True):
+        write_sound(piece, sound, rate_hz, codec)
+    path.write_bytes(b"".join(piece.read_bytes() for piece in pieces))
+    return path
+
+
+def left_only(seconds: float) -> np.ndarray:
+    return np.asarray(sine(seconds, level=0.1) * np.array([1, 0]))
+
+
+def with_tail(sound: np.ndarray, seconds: float, rate_hz: int = 48_000) -> np.ndarray:
+    return np.concatenate([sound, np.zeros((round(seconds * rate_hz), sound.shape[1]))])
+
+
+MONO_STEREO = ((sine(0.5, channels=1), 48_000), (sine(6), 48_000))
+PAUSE_MONO = ((with_tail(sine(3.5), 1), 48_000), (sine(2, channels=1), 48_000))
+SLOW_FAST = ((sine(0.5, rate_hz=22_050), 22_050), (sine(6, rate_hz=44_100), 44_100))
+
+
+# FFmpeg does not read on where FLAC changes its rate: neither builder nor player gets further.
+@pytest.mark.parametrize(
+    ("ending", "parts"),
+    [(".mp3", MONO_STEREO), (".aac", MONO_STEREO), (".flac", MONO_STEREO), (".mp3", PAUSE_MONO),
+     (".aac", PAUSE_MONO), (".flac", PAUSE_MONO), (".mp3", SLOW_FAST), (".aac", SLOW_FAST)],
+)  # fmt: skip
+def test_a_file_that_changes_its_form_is_measured_and_played_to_its_end(
+    tmp_path: Path, ending: str, parts: tuple[tuple[np.ndarray, int], ...]
+) -> None:
+    path = joined(tmp_path / f"a{ending}", *parts)
+    sound = measure(path)
+    assert sound.duration_s == pytest.approx(6.5, abs=0.15)
+    assert sound.lead_silence_s < 0.07
+    assert sound.tail_silence_s < 0.07
+    with SoundFile(path, 48_000, 0.0, sound.duration_s - sound.tail_silence_s) as played:
+        played_s = sum(map(len, played.blocks())) / 48_000
+    assert played_s == pytest.approx(6.5, abs=0.15)
+
+
+def test_the_silence_at_the_end_is_that_of_the_last_form(tmp_path: Path) -> None:
+    path = joined(
+        tmp_path / "a.flac", (sine(3), 48_000), (with_tail(sine(2, channels=1), 1.5), 48_000)
+    )
+    assert measure(path).tail_silence_s == pytest.approx(1.5, abs=0.01)
+
+
+@pytest.mark.parametrize("ending", [".mp3", ".aac", ".flac"])
+def test_a_beginning_in_mono_does_not_change_how_loud_the_stereo_is(
+    tmp_path: Path, ending: str
+) -> None:
+    (tmp_path / "b").mkdir()
+    whole = joined(tmp_path / f"b/a{ending}", (left_only(8), 48_000))
+    begun = joined(
+        tmp_path / f"a{ending}", (sine(0.5, level=0.1, channels=1), 48_000), (left_only(8), 48_000)
+    )
+    expected = measure(whole).integrated_loudness_lufs
+    assert measure(begun).integrated_loudness_lufs == pytest.approx(expected, abs=0.3)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 from collections.abc import Iterator
@@ -82,6 +83,38 @@ def test_features_come_from_a_packed_table_with_other_names(
     assert sad.point.arousal < -0.3
 
 
+@pytest.mark.parametrize(
+    ("row", "named"),
+    [("0.5,25", "energy is 25"), ("12,0.5", "valence is 12"), ("-0.1,0.5", "valence is -0.1")],
+)
+def test_features_off_the_scale_are_refused_with_row_and_column(
+    store: StoreWriter, tmp_path: Path, row: str, named: str
+) -> None:
+    text = f"title,artist,valence,energy,tempo\nHalo,Beyoncé,1,0,140\nLovesong,The Cure,{row},70\n"
+    with pytest.raises(CatalogError, match=rf"table\.csv, line 3: {named} and .* 0\.\.1: bring"):
+        import_features(store, write(tmp_path, text), {})
+    assert not list(store.tracks())
+
+
+def test_a_path_below_the_home_of_nobody_is_no_track(store: StoreWriter, tmp_path: Path) -> None:
+    table = write(tmp_path, "path,valence,arousal\n~beyonce/x.mp3,1,1\n/m/1.mp3,1,1\n")
+    assert import_labels(store, table, {}, -1, 1).tracks == 1
+
+
+def test_what_a_comment_leaves_open_is_not_the_word_none(
+    store: StoreWriter, tmp_path: Path
+) -> None:
+    lines = [
+        {"title": "Lovesong", "artist": None, "text": "so sad, I cried", "likes": 5},
+        {"title": "Lovesong", "artist": "The Cure", "text": None, "likes": 9},
+        {"title": "Lovesong", "artist": "The Cure", "text": "oh joy", "likes": None},
+    ]
+    table = write(tmp_path, "\n".join(map(json.dumps, lines)), "c.jsonl")
+    report = import_comments(store, table, {})
+    assert (report.rows, report.tracks) == (3, 1)
+    assert store.evidence(2)[0].detail == "2 comments, 5 likes"
+
+
 def test_comments_count_by_their_likes(store: StoreWriter, tmp_path: Path) -> None:
     lines = [
         {"title": "Lovesong", "artist": "The Cure", "content": "so sad, I cried", "likedCount": 90},
@@ -118,8 +151,24 @@ def test_files_that_cannot_be_read_are_named(store: StoreWriter, tmp_path: Path)
         import_labels(store, tmp_path / "gone.csv", {}, -1, 1)
     with pytest.raises(CatalogError, match=r"bad\.csv\.gz: cannot be read"):
         import_features(store, write(tmp_path, "no gzip", "bad.csv.gz"), {})
+    packed = bytearray(gzip.compress(b"title,valence,energy\n" + bytes(range(256)) * 400))
+    packed[40:60] = bytes(20)
+    (tmp_path / "hit.csv.gz").write_bytes(packed)
+    with pytest.raises(CatalogError, match=r"hit\.csv\.gz: is damaged .*: fetch or pack it again"):
+        import_features(store, tmp_path / "hit.csv.gz", {})
     with pytest.raises(CatalogError, match=r"c\.jsonl, line 2: is no JSON"):
         import_comments(store, write(tmp_path, '{"a": 1}\nnope\n', "c.jsonl"), {})
+
+
+@pytest.mark.parametrize("heading", ["title,valence,arousal\n", ""])
+def test_a_quotation_mark_that_is_never_closed_is_told(
+    store: StoreWriter, tmp_path: Path, heading: str
+) -> None:
+    assert csv.field_size_limit() == 131_072
+    text = heading + '"Lovesong,1,1\n' + f"{'Halo,1,1':999}\n" * 200
+    told = rf"table\.csv, line {134 if heading else 133}: .* quotation mark .* never closed"
+    with pytest.raises(CatalogError, match=told):
+        import_labels(store, write(tmp_path, text), {}, -1, 1)
 
 
 @given(st.text(max_size=60), st.text(max_size=60))

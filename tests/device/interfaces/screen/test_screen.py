@@ -153,16 +153,19 @@ def test_a_display_that_goes_away_comes_back(
 
     monkeypatch.setattr(pygame.display, "update", update)
 
+    def lose_the_display() -> None:
+        broken.set()
+        stage.states.put(IDLE)
+        assert stage.until(lambda: not broken.is_set())
+        drawn = stage.screen.frames_drawn
+        stage.states.put(PLAYING)
+        assert stage.until(lambda: stage.screen.frames_drawn > drawn)
+
     def script() -> None:
         stage.states.put(SENSING)
         assert stage.until(lambda: stage.screen.frames_drawn > 0)
-        for _ in range(2):
-            broken.set()
-            stage.states.put(IDLE)
-            assert stage.until(lambda: not broken.is_set())
-            drawn = stage.screen.frames_drawn
-            stage.states.put(PLAYING)
-            assert stage.until(lambda before=drawn: stage.screen.frames_drawn > before)
+        lose_the_display()
+        lose_the_display()
         assert stage.screen.health.message == ""
 
     stage.play(script)
