@@ -14,6 +14,8 @@ NO_CHIP = "the board runs, but its sensor chip does not answer: check the wires 
 class AttuneParser:
     """Checks frames, counts gaps, unwraps the clock, notices resets, answers HELLO."""
 
+    belongs_to = ""
+
     def __init__(self) -> None:
         self.junk_bytes = 0
         self.lost_runs = 0

@@ -45,8 +45,8 @@ def detect(
                 port.set_line(line)
             heard[line] = ear = _Ear(line)
             ear.listen(port, LISTEN_S if len(heard) > 1 else FIRST_LISTEN_S, clock, cancelled)
-            if ear.found is not None:
-                return Detection(ear.found, f"{path}: {ear.found.title}")
+            if ear.fitting:
+                return Detection(ear.fitting[0], f"{path}: {_which(ear.fitting)}")
     return Detection(None, f"{path}: {_what_was_heard(heard)}")
 
 
@@ -56,7 +56,8 @@ class _Ear:
 
     line: Line
     total_bytes: int = 0
-    found: SensorProtocol | None = None
+    fitting: tuple[SensorProtocol, ...] = ()
+    """Those that understand what is sent: one, or two that only a finger can tell apart."""
     parsers: dict[str, Parser] = field(default_factory=dict)
     samples: dict[str, int] = field(default_factory=dict)
 
@@ -77,11 +78,11 @@ class _Ear:
         wake_at += QUIET_S
         while (now := clock()) - began < duration_s and not cancelled():
             self._hear(port.read())
-            if self.found is not None:
+            if len(self.fitting) == 1:
                 return
             for parser in self.parsers.values():
                 port.write(parser.reply(now))  # Only to what its own sensor asked.
-            if now >= wake_at:
+            if now >= wake_at and not self.fitting:
                 wake_at = now + QUIET_S
                 for name in self.parsers:
                     port.write(PROTOCOLS[name].start)
@@ -90,14 +91,25 @@ class _Ear:
         self.total_bytes += len(data)
         for name, parser in self.parsers.items():
             self.samples[name] += sum(len(run.samples) for run in parser.feed(data))
-            foreign = parser.junk_bytes > MAX_JUNK_SHARE * self.total_bytes
-            if self.samples[name] >= ENOUGH_SAMPLES and not foreign:
-                self.found = PROTOCOLS[name]
-                return
+        self.fitting = tuple(PROTOCOLS[name] for name in self.parsers if self._fits(name))
+
+    def _fits(self, name: str) -> bool:
+        parser = self.parsers[name]
+        foreign = parser.belongs_to or parser.junk_bytes > MAX_JUNK_SHARE * self.total_bytes
+        return self.samples[name] >= ENOUGH_SAMPLES and not foreign
 
     @property
     def complaint(self) -> str:
         return next((p.complaint for p in self.parsers.values() if p.complaint), "")
+
+
+def _which(fitting: tuple[SensorProtocol, ...]) -> str:
+    """Name what fits; the first is taken, and corrected by the first finger if it is wrong.
+
+    Small bare numbers are a PulseSensor's, or a SparkFun's without a finger. The other way round
+    the mistake would last: to a SparkFun a PulseSensor never has a finger on it.
+    """
+    return "; or, if no finger is on it, ".join(protocol.title for protocol in fitting)
 
 
 def _what_was_heard(heard: dict[Line, _Ear]) -> str:

@@ -34,6 +34,7 @@ class PacketParser:
     """Whether each packet has a checksum; without one values must be plausible, too."""
     hold = 0
     """Packets that must fit after one before it counts."""
+    belongs_to = ""
 
     def __init__(self) -> None:
         self.junk_bytes = 0

@@ -1,4 +1,4 @@
-"""PulseSensor: the Playground's plotter and visualizer sketches, PulseLink PSWS v1 and v2.
+"""PulseSensor: the Playground's plotter and visualizer, bare numbers, PulseLink PSWS v1 and v2.
 
 Layouts: PulseSensorPlayground, ``PulseSensorSerialOutput.cpp`` and
 ``pulse-webserial-protocol.mjs``. The sensor's amplifier already turns more blood into a larger
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 
+from firmware_bridge.sparkfun import MAX_COUNT
 from firmware_bridge.text_lines import Aside, LineParser, LineReading
 
 MAX_SIGNAL = 16_383
@@ -20,6 +21,9 @@ MAX_TIME_MS = 1 << 53
 MAX_PSWS_TIME_MS = 0x3FFFFFFF
 MAX_NUMBER = 0x7FFFFFFF
 PSWS_FIELDS = {"1": 11, "2": 18}
+LARGE_LINES = 3
+"""So many larger bare numbers in a row are no damage: SparkFun's example 4 counts light, and a
+finger came."""
 
 _INTEGER = re.compile(r"[0-9]{1,16}")
 _SIGNAL = re.compile(r"[Sa](\d{1,5})")
@@ -33,6 +37,8 @@ class PulseSensorReader:
 
     def __init__(self) -> None:
         self.complaint = ""
+        self.belongs_to = ""
+        self._large = 0
 
     def read(self, line: str) -> LineReading | Aside | None:
         """Return the sample in the line.
@@ -41,6 +47,9 @@ class PulseSensorReader:
         >>> reader.read("72,833,512").value, reader.read("S498").value, reader.read("B72")
         (512.0, 498.0, 'B72')
         """
+        self._large = self._large + 1 if (_whole(line, MAX_COUNT) or 0) > MAX_SIGNAL else 0
+        if self._large >= LARGE_LINES:
+            self.belongs_to = "sparkfun"
         if line.startswith("{"):
             return _json(line)
         if line.startswith("PSWS,"):
@@ -85,7 +94,7 @@ def _sample(
 
 
 def _comma_separated(fields: list[str]) -> LineReading | None:
-    """``BPM,IBI,Signal``, ``signal,bpm,ibi,beat`` or ``ms,signal``."""
+    """``BPM,IBI,Signal``, ``signal,bpm,ibi,beat``, ``ms,signal`` or the bare signal."""
     if len(fields) == 3:
         right = _whole(fields[0], MAX_BPM), _whole(fields[1], MAX_INTERVAL_MS)
         return None if None in right else _sample(fields[2], "plotter")
@@ -95,7 +104,7 @@ def _comma_separated(fields: list[str]) -> LineReading | None:
     if len(fields) == 2:
         time_ms = _whole(fields[0], MAX_TIME_MS)
         return None if time_ms is None else _sample(fields[1], "timed", time_ms=time_ms)
-    return None
+    return _sample(fields[0], "bare") if len(fields) == 1 else None
 
 
 def _json(line: str) -> LineReading | None:

@@ -42,6 +42,10 @@ class Parser(Protocol):
     def complaint(self) -> str:
         """What the sensor itself says is wrong, in words for the owner; empty when nothing."""
 
+    @property
+    def belongs_to(self) -> str:
+        """Name of the other protocol that the stream turned out to be of; empty: it is its own."""
+
     def feed(self, data: bytes) -> list[SampleRun]: ...
 
     def reply(self, now_s: float) -> bytes: ...

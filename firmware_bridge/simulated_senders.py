@@ -103,6 +103,7 @@ SENDERS: dict[str, Sender] = {
         50.0,
         _lines(lambda s, n, t, f: f"S{s}" if n % 40 else f"B72\r\nQ833\r\nS{s}", 50),
     ),
+    "pulsesensor_bare": Sender("pulsesensor", 50.0, _lines(lambda s, n, t, f: f"{s}", 50)),
     "pulsesensor_psws": Sender("pulsesensor", 50.0, _lines(_psws, 50)),
     "pulsesensor_json": Sender("pulsesensor", 50.0, _lines(_json_line, 50)),
     "sparkfun": Sender("sparkfun", 100.0, _light_lines("IR={ir}, BPM=71.20, Avg BPM=70")),

@@ -33,6 +33,8 @@ _OXYGEN = re.compile(
 class SparkFunReader:
     """Understands the lines of all these examples and presses the key that number 8 waits for."""
 
+    belongs_to = ""
+
     def __init__(self) -> None:
         self.complaint = ""
         self._key = b""

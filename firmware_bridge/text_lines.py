@@ -47,6 +47,9 @@ class LineReader(Protocol):
     @property
     def complaint(self) -> str: ...
 
+    @property
+    def belongs_to(self) -> str: ...
+
     def read(self, line: str) -> LineReading | Aside | None:
         """Return the sample, an :class:`Aside`, or None for what the program never says."""
 
@@ -78,6 +81,11 @@ class LineParser:
     def complaint(self) -> str:
         """What the program says is wrong."""
         return self._reader.complaint
+
+    @property
+    def belongs_to(self) -> str:
+        """Name of the other protocol that the lines turned out to be of."""
+        return self._reader.belongs_to
 
     def feed(self, data: bytes) -> list[SampleRun]:
         """Consume ``data``; what is kept is less than one line and three samples."""

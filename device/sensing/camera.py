@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from device.channels import LatestSlot
 from device.config import CameraSettings
 from device.readings import CameraStatus, Clock, Frame, frozen
+from device.sensing.video_nodes import is_camera
 from models_tflite.native_log import caught_lines
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ Picture = NDArray[np.uint8]
 
 BUILTIN = Path(__file__).resolve().parent.parent / "assets" / "astronaut.jpg"
 VIDEO_CLASS = Path("/sys/class/video4linux")
+DEVICES = Path("/dev")
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 _PICTURE_STARTS = (b"\xff\xd8", b"\x89PNG", b"RIFF", b"BM", b"II*\0", b"MM\0*")
 _DECODER_COMPLAINT = re.compile(
@@ -41,6 +43,12 @@ _VIDEO_MAJOR = 81
 """Device number of cameras in Linux (Documentation/admin-guide/devices.txt)."""
 FROZEN_S = 3.0
 """A live sensor has noise: identical pictures for so long mean that it hangs."""
+CATCH_UP_S = 0.5
+"""So long at most old pictures are skipped: meanwhile nobody sees that the permission is gone."""
+WAITED_S = 0.015
+"""To take a picture out of a buffer and decode it is quicker; streams have up to 60 a second."""
+STREAM_SILENCE_S = 5.0
+"""FFmpeg would wait 30 s for the next picture, and the camera stay open so long."""
 DARK_LEVEL = 8.0
 """Mean grey level 0..255 below which a lens is covered or the room is dark."""
 NOT_ALLOWED_POLL_S = 0.1
@@ -70,7 +78,7 @@ class Source(Protocol):
 
 
 def find_cameras() -> list[CameraDevice]:
-    """Return the cameras that can capture (a webcam's metadata node cannot)."""
+    """Return the cameras that can capture (a webcam's metadata node and a codec cannot)."""
     cameras = []
     for node in sorted(VIDEO_CLASS.glob("video*"), key=lambda n: int(n.name[5:] or 0)):
         try:
@@ -78,8 +86,9 @@ def find_cameras() -> list[CameraDevice]:
             name = (node / "name").read_text().strip()
         except OSError:
             continue
-        if first_of_device:
-            cameras.append(CameraDevice(name, f"/dev/{node.name}"))
+        path = DEVICES / node.name
+        if is_camera(path, name, first_of_device):
+            cameras.append(CameraDevice(name, str(path)))
     return cameras
 
 
@@ -134,7 +143,7 @@ class StillSource:
 
 
 class CaptureSource:
-    """A camera (V4L2) or a video file (FFmpeg) through OpenCV."""
+    """A camera (V4L2), a network camera or a video file (both FFmpeg) through OpenCV."""
 
     def __init__(self, source: str, settings: CameraSettings) -> None:
         self._name = source
@@ -150,33 +159,60 @@ class CaptureSource:
             self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, settings.height_px)
             self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         else:
-            self._capture = cv2.VideoCapture(source, cv2.CAP_FFMPEG)
+            patience = [cv2.CAP_PROP_READ_TIMEOUT_MSEC, int(1000 * STREAM_SILENCE_S)]
+            self._capture = cv2.VideoCapture(source, cv2.CAP_FFMPEG, patience)
         if not self._capture.isOpened():
             self._capture.release()
             raise CameraError(_why_not(source, self.is_live))
+        # What has an end is a film, wherever it lies.
+        has_end = self._capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0
+        self._is_stream = "://" in source and not has_end
         self._frame_s = 1 / (self._capture.get(cv2.CAP_PROP_FPS) or 25)
         self._began = time.monotonic()
         self._shown = 0
 
     def read(self) -> Picture:
         """Return the newest picture; a video keeps its own pace and begins again at its end."""
-        if not self.is_live:
-            self._keep_pace()
+        good, picture = self._newest() if self._is_stream else self._next()
+        if not good:
+            what = "the camera was unplugged" if self.is_live else "the video cannot be read on"
+            if self._is_stream:
+                what = "no more pictures come: is the network camera on, is the network there?"
+            raise CameraError(f"{self._name}: {what}")
+        return np.asarray(picture, np.uint8)
+
+    def _newest(self) -> tuple[bool, NDArray[Any]]:
+        """Skip what waited in a stream's buffers: a picture that had to be waited for is new.
+
+        The rate it states is no pace to keep: MJPEG over HTTP has none, and FFmpeg says 25.
+        """
+        end = time.monotonic() + CATCH_UP_S
+        while (began := time.monotonic()) < end:
+            if not self._capture.grab():
+                return False, np.empty(0)
+            if time.monotonic() - began > WAITED_S:
+                break
+        return self._capture.retrieve()
+
+    def _next(self) -> tuple[bool, NDArray[Any]]:
+        if self.is_live:
+            return self._capture.read()
+        self._keep_pace()
         good, picture = self._capture.read()
-        if not good and not self.is_live:
+        if not good:
             self._capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
             self._began, self._shown = time.monotonic(), 0
             good, picture = self._capture.read()
-        if not good:
-            what = "the camera was unplugged" if self.is_live else "the video cannot be read on"
-            raise CameraError(f"{self._name}: {what}")
         self._shown += 1
-        return np.asarray(picture, np.uint8)
+        return good, picture
 
     def _keep_pace(self) -> None:
-        due = int((time.monotonic() - self._began) / self._frame_s)
-        while self._shown < due and self._capture.grab():
+        now = time.monotonic()
+        due = int((now - self._began) / self._frame_s)
+        while self._shown < due and time.monotonic() < now + CATCH_UP_S and self._capture.grab():
             self._shown += 1
+        if self._shown < due:  # Too slow a machine: it would have more to skip each time.
+            self._began, self._shown = time.monotonic(), 0
 
     def close(self) -> None:
         self._capture.release()

@@ -90,6 +90,8 @@ class SensorWorker:
         self._clock = clock
         self._blocks = PpgBlocks(blocks)
         self._known: _Found | None = None
+        self._turn = 0
+        """Where the protocol is named no port is listened to first: they are read in turn."""
         self._heard_at = clock()
         self._said: set[str] = set()
         self.note = ""
@@ -115,6 +117,7 @@ class SensorWorker:
                         self._read(found, stop, beat)
                 except PortError as error:
                     self._lose(str(error))
+                    self._turn += 1
                 stop.wait(LOOK_AGAIN_S)
         self._status.put(SensorStatus(False, "", ""))
 
@@ -126,9 +129,10 @@ class SensorWorker:
         choice = resolve_sensor(self._settings)
         if not choice.ports:
             self._lose(choice.message)
+        elif choice.protocol != "auto":
+            path = choice.ports[self._turn % len(choice.ports)]
+            return _Found(path, PROTOCOLS[choice.protocol])
         for path in choice.ports:
-            if choice.protocol != "auto":
-                return _Found(path, PROTOCOLS[choice.protocol])
             try:
                 detection = detect(path, self._clock, cancelled)
             except PortError as error:
@@ -140,32 +144,43 @@ class SensorWorker:
         return None
 
     def _read(self, found: _Found, stop: threading.Event, beat: Callable[[], None]) -> None:
+        protocol: SensorProtocol | None = found.protocol
+        with SensorPort(found.path, found.protocol.line) as port:
+            while protocol is not None:
+                stable = _Found(stable_path(found.path), protocol, found.message)
+                protocol = self._listen(port, stable, stop, beat)
+
+    def _listen(
+        self, port: SensorPort, found: _Found, stop: threading.Event, beat: Callable[[], None]
+    ) -> SensorProtocol | None:
+        """Read until stopped, or return the protocol that the stream turns out to be of."""
         protocol, parser = found.protocol, found.protocol.parser()
-        with SensorPort(found.path, protocol.line) as port:
-            stable = _Found(stable_path(found.path), protocol, found.message)
-            port.write(protocol.start)
-            self._blocks.connect()
-            opened_at = spoke_at = self._clock()
-            told, heard_bytes = False, 0
-            while not stop.is_set():
-                beat()
-                data = port.read()
-                heard_bytes += len(data)
-                runs = parser.feed(data)
-                now = self._clock()
-                port.write(parser.reply(now))
-                for run in runs:
-                    self._blocks.add(run, now)
-                if runs:
-                    self._heard_at, heard_bytes = now, 0
-                    told = told or self._tell(stable)
-                elif now - max(opened_at, self._heard_at) > SILENCE_S:
-                    self._forget()
-                    raise PortError(f"{found.path}: {_why_silent(parser, protocol, heard_bytes)}")
-                if protocol.keep_alive and now - spoke_at > protocol.keep_alive_every_s:
-                    port.write(protocol.keep_alive)
-                    spoke_at = now
-            port.write(protocol.stop)
+        port.write(protocol.start)
+        self._blocks.connect()
+        opened_at = spoke_at = self._clock()
+        told, heard_bytes = False, 0
+        while not stop.is_set():
+            beat()
+            data = port.read()
+            heard_bytes += len(data)
+            runs = parser.feed(data)
+            now = self._clock()
+            port.write(parser.reply(now))
+            for run in runs:
+                self._blocks.add(run, now)
+            if runs:
+                self._heard_at, heard_bytes = now, 0
+                told = told or self._tell(found)
+            elif now - max(opened_at, self._heard_at) > SILENCE_S:
+                self._forget()
+                raise PortError(f"{port.path}: {_why_silent(parser, protocol, heard_bytes)}")
+            if parser.belongs_to and self._settings.protocol == "auto":
+                return PROTOCOLS[parser.belongs_to]
+            if protocol.keep_alive and now - spoke_at > protocol.keep_alive_every_s:
+                port.write(protocol.keep_alive)
+                spoke_at = now
+        port.write(protocol.stop)
+        return None
 
     def _tell(self, found: _Found) -> bool:
         self._known = found

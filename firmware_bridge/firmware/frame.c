@@ -30,7 +30,8 @@ uint16_t frame_crc(uint16_t crc, const uint8_t *bytes, uint8_t count)
 /* COBS of at most 254 bytes: every zero becomes the distance to the next one. */
 static void send_stuffed(uint8_t *body, uint8_t count)
 {
-    static uint8_t line[FRAME_MAX_BYTES + 2];
+    static uint8_t line[FRAME_MAX_BYTES + 1];
+    static const uint8_t end = 0;    /* apart: with it the longest line would be 256 bytes */
     uint8_t code_at = 0, distance = 1, at = 1;
 
     for (uint8_t i = 0; i < count; i++) {
@@ -44,8 +45,8 @@ static void send_stuffed(uint8_t *body, uint8_t count)
         }
     }
     line[code_at] = distance;
-    line[at++] = 0;
     hal_write(line, at);
+    hal_write(&end, 1);
 }
 
 void frame_send(uint8_t type, uint32_t t_us, const uint8_t *payload, uint8_t count)

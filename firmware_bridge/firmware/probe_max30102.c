@@ -6,8 +6,8 @@
 #define PART_ID 0x15
 #define SLOTS 32                     /* depth of its FIFO */
 #define BYTES 3
-#define FINGER_ON_COUNT 50000UL      /* SparkFun's threshold at about this light */
-#define LIGHT 0x24                   /* 7 mA */
+#define FINGER_ON_COUNT 50000UL      /* SparkFun's threshold, at SparkFun's light and range */
+#define LIGHT 0x1F                   /* 6.2 mA */
 
 enum reg {
     REG_FIFO_WRITE = 0x04, REG_OVERFLOW = 0x05, REG_FIFO_READ = 0x06, REG_FIFO_DATA = 0x07,
@@ -19,7 +19,7 @@ enum reg {
 #define MULTI_LED 0x07
 #define RESET 0x40
 #define SLOT_INFRARED 0x02
-#define RANGE_8192_NA (2 << 5)
+#define RANGE_4096_NA (1 << 5)
 #define WIDTH_411_US 0x03            /* 18 bits */
 
 const struct probe probe = {2, 18, FLAG_INVERTED | FLAG_WIDE, 100};
@@ -63,7 +63,7 @@ bool probe_start(uint16_t rate_hz)
     waiting = 0;
     lost = false;
     return reset_chip() && write(REG_FIFO_CONFIG, AVERAGE_4) &&
-           write(REG_SAMPLING, (uint8_t)(RANGE_8192_NA | speed << 2 | WIDTH_411_US)) &&
+           write(REG_SAMPLING, (uint8_t)(RANGE_4096_NA | speed << 2 | WIDTH_411_US)) &&
            write(REG_LED_INFRARED, LIGHT) && write(REG_SLOTS, SLOT_INFRARED) &&
            write(REG_FIFO_WRITE, 0) && write(REG_OVERFLOW, 0) && write(REG_FIFO_READ, 0) &&
            write(REG_MODE, MULTI_LED);

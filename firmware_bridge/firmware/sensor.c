@@ -156,7 +156,7 @@ static void hear(void)
         if (!frame_receive((uint8_t)byte, &in))
             continue;
         if (in.type == FRAME_HELLO_SEEN)
-            hello_seen = true;
+            hello_seen = rate_hz != 0; /* Without a rate it is tried, and said, on and on. */
         else if (in.type == FRAME_COMMAND)
             answer_command(&in);
     }

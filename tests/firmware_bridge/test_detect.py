@@ -55,6 +55,23 @@ def test_each_sensor_is_recognised(name: str) -> None:
     assert found.protocol is PROTOCOLS[SENDERS[name].protocol], found.message
 
 
+def test_bare_numbers_without_a_finger_are_a_pulsesensors_and_the_doubt_is_told() -> None:
+    with SimulatedSensor(protocol="sparkfun_4") as sensor:
+        sensor.lift_finger(True)
+        found = detect(sensor.path)
+        assert found.protocol is PROTOCOLS["pulsesensor"]
+        assert found.message == (
+            f"{sensor.path}: PulseSensor; or, if no finger is on it, SparkFun MAX3010x example"
+        )
+
+
+def test_a_finger_that_comes_while_it_is_listened_decides() -> None:
+    with SimulatedSensor(protocol="sparkfun_4") as sensor:
+        sensor.lift_finger(True)
+        threading.Timer(1, lambda: sensor.lift_finger(False)).start()
+        assert detect(sensor.path).protocol is PROTOCOLS["sparkfun"]
+
+
 def test_a_silent_port_is_called_silent() -> None:
     with speaker(b"") as path:
         found = detect(path, hasty)

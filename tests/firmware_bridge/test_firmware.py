@@ -119,6 +119,14 @@ class TestSamples:
         assert sum(run.lost for run in runs) == 1
 
 
+@pytest.mark.parametrize("payload", [bytes(244), b"\x05" * 244, bytes(range(244))])
+def test_the_longest_frame_leaves_the_board_whole(new_board: NewBoard, payload: bytes) -> None:
+    board = new_board("samples")
+    board._lib.frame_send(wire.FrameType.SAMPLES, 7, payload, len(payload))
+    (frame,) = frames(board.take())
+    assert (frame.t_us, frame.payload) == (7, payload)
+
+
 class TestCommands:
     def board(self, new_board: NewBoard) -> Board:
         board = new_board("samples")
@@ -206,7 +214,8 @@ class TestMax30102:
         board = new_board("max30102")
         board.start()
         assert board.register(0x08) == 0x40  # average of four
-        assert board.register(0x0A) == 0x4F  # 8192 nA, 400 readings a second, 411 us
+        assert board.register(0x0A) == 0x2F  # 4096 nA, 400 readings a second, 411 us
+        assert board.register(0x0D) == 0x1F  # light
         assert board.register(0x11) == 0x02  # slot 1: infrared
         assert board.register(0x09) == 0x07  # multi-LED mode
         parser = AttuneParser()
@@ -226,6 +235,19 @@ class TestMax30102:
         assert [run.finger_on for run in runs] == [True] * 10 + [False] * 3
         times = [run.device_time_s for run in runs]
         assert times == pytest.approx([k / 10 for k in range(13)])
+
+    def test_a_finger_that_sparkfun_calls_on_is_on(self, new_board: NewBoard) -> None:
+        """Its setup() takes 4096 nA and a light of 0x1F; it sees a finger from 50,000 counts on."""
+        board = new_board("max30102")
+        board.start()
+        range_na = 2048 << (board.register(0x0A) >> 5)
+        scale = 4096 / range_na * board.register(0x0D) / 0x1F
+        for place in range(40):
+            board.pass_to(10_000 * place)
+            board.reading(round(scale * (51_000 if place < 20 else 49_000)))
+            board.step()
+        runs = AttuneParser().feed(board.take())
+        assert [run.finger_on for run in runs] == [True, True, False, False]
 
     def test_a_full_fifo_is_a_hole_after_what_it_kept(self, new_board: NewBoard) -> None:
         board = new_board("max30102")
@@ -259,6 +281,28 @@ class TestMax30102:
         assert parser.complaint == ""
         assert parser.hello is not None
         assert parser.hello.rate_hz == 100
+
+    def test_a_chip_is_tried_again_though_the_host_knows_that_it_does_not_answer(
+        self, new_board: NewBoard
+    ) -> None:
+        board = new_board("max30102")
+        board.wire(False)
+        board.start()
+        parser = AttuneParser()
+        for second in range(1, 5):
+            parser.feed(board.take())
+            assert "does not answer" in parser.complaint
+            board.say(parser.reply(0.0))
+            board.step()
+            board.wire(second == 4)
+            board.pass_to(1_000_000 * second)
+            board.step()
+        parser.feed(board.take())
+        assert parser.complaint == ""
+        board.say(parser.reply(0.0))
+        board.pass_to(9_000_000)
+        board.step()
+        assert board.take() == b"", "now it is seen"
 
 
 def test_any_bytes_from_the_host_are_survived_under_sanitizers(tmp_path: Path) -> None:

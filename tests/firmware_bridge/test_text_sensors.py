@@ -25,6 +25,8 @@ def feed(parser: LineParser, *lines: str) -> list[SampleRun]:
 PULSESENSOR = {
     "72,833,512": ("plotter", 512),
     "0,600,1023": ("plotter", 1023),
+    "512": ("bare", 512),
+    "16383": ("bare", 16383),
     "S498": ("S", 498),
     "a501": ("a", 501),
     "1847,72,833,1": ("beats", 1847),
@@ -46,9 +48,10 @@ def test_a_pulsesensor_line_gives_its_signal(line: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "512", "S", "S99999", "S-5", "72,833,", "72,833,70000", "999,833,512", "72,99999,512",
-        "7.5,833,512", "1,2,3,4,5", "500,72,833,2", "{}", "{", "[1]", '{"signal":-1}',
-        '{"signal":true}', '{"signal":1e300}', '{"signal":99999999999999999999}', "Signal high",
+        "16384", "51.2", "S", "S99999", "S-5", "72,833,", "72,833,70000", "999,833,512",
+        "72,99999,512", "7.5,833,512", "1,2,3,4,5", "500,72,833,2", "{}", "{", "[1]",
+        '{"signal":-1}', '{"signal":true}', '{"signal":1e300}', '{"signal":99999999999999999999}',
+        "Signal high",
         "PSWS", "PSWS,3,LIVE,42,12345,2840,72,833,1,12,QUALIFIED",
         "PSWS,1,UNKNOWN,42,12345,2048,72,833,1,12,QUALIFIED",
         "PSWS,1,LIVE,42,12345,70000,72,833,1,12,QUALIFIED",
@@ -66,6 +69,30 @@ def test_beats_between_the_samples_are_no_junk_and_no_hole() -> None:
     assert values([run]) == [1, 2, 3, 4, 5]
     assert not run.lost
     assert parser.junk_bytes == len("cut\r\n")
+
+
+def test_a_sketch_that_prints_bare_numbers_is_read() -> None:
+    """PulseSensor's SignalCoachWebSerial: println(analogRead(A0))."""
+    parser = pulsesensor_parser()
+    (run,) = feed(parser, *(str(500 + k % 40) for k in range(100)))
+    assert values([run]) == [500 + k % 40 for k in range(100)]
+    assert run.finger_on is None
+    assert parser.belongs_to == ""
+
+
+def test_bare_numbers_that_no_pulsesensor_has_are_a_sparkfuns() -> None:
+    parser = pulsesensor_parser()
+    feed(parser, *["900"] * 20)
+    for _ in range(5):  # Damage: two numbers in one now and then.
+        feed(parser, "51249", "512")
+        feed(parser, "900900")
+    assert parser.belongs_to == ""
+    feed(parser, "16384", "70512", "262144")
+    assert parser.belongs_to == ""
+    feed(parser, "80000", "90000")
+    assert parser.belongs_to == "sparkfun"
+    feed(parser, *["900"] * 20)
+    assert parser.belongs_to == "sparkfun", "the finger left; the board is the same"
 
 
 def test_a_simulated_pulselink_is_refused_with_a_word() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import struct
 import threading
 import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import cv2
@@ -14,10 +17,12 @@ import pytest
 from device.channels import LatestSlot
 from device.config import CameraSettings
 from device.readings import CameraStatus, Frame
+from device.sensing import camera as room
 from device.sensing.camera import (
     BUILTIN,
     CameraError,
     CameraWorker,
+    CaptureSource,
     _Watch,
     builtin_picture,
     find_cameras,
@@ -120,6 +125,106 @@ def test_a_video_plays_at_its_own_pace_and_begins_again(video: Path) -> None:
     assert min(levels) < 80
 
 
+class SlowFilm:
+    """A film on a machine that takes as long for each picture as it is shown."""
+
+    def __init__(self, source: CaptureSource) -> None:
+        self.grabs = 0
+        self._frame_s = source._frame_s
+
+    def grab(self) -> bool:
+        self.grabs += 1
+        time.sleep(self._frame_s)
+        return True
+
+    def read(self) -> tuple[bool, np.ndarray]:
+        return self.grab(), np.zeros((4, 4, 3), np.uint8)
+
+
+def test_a_film_that_is_too_much_for_the_machine_is_given_its_time(video: Path) -> None:
+    source = CaptureSource(str(video), CameraSettings(source=str(video)))
+    source._capture = slow = SlowFilm(source)  # type: ignore[assignment]
+    source._began -= 3
+    began = time.monotonic()
+    source.read()
+    assert time.monotonic() - began < room.CATCH_UP_S + 0.3
+    before = slow.grabs
+    source.read()
+    assert slow.grabs - before <= 3, "what it could not catch up with is let go"
+
+
+class NetworkCamera:
+    """MJPEG over HTTP; a picture's grey level tells its number, modulo 32."""
+
+    def __init__(self, rate_hz: float, stalls_after: int | None = None) -> None:
+        self.sent = 0
+        self._stop = threading.Event()
+        eye = self
+
+        class Stream(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=next")
+                self.end_headers()
+                while eye.sent != stalls_after and not eye._stop.wait(1 / rate_hz):
+                    picture = np.full((120, 160, 3), 16 + 7 * (eye.sent % 32), np.uint8)
+                    eye.sent += 1
+                    jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
+                    head = f"--next\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}"
+                    try:
+                        self.wfile.write(head.encode() + b"\r\n\r\n" + jpeg + b"\r\n")
+                    except OSError:
+                        return
+                eye._stop.wait()
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Stream)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/eye.mjpg"
+
+    def __enter__(self) -> NetworkCamera:
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def test_a_slow_network_camera_closes_with_the_permission() -> None:
+    """MJPEG states no rate, and FFmpeg calls it 25: that pace is not to be caught up with."""
+    with NetworkCamera(5) as eye, Running(eye.url) as camera:
+        camera.allowed.set()
+        first = camera.frame()
+        time.sleep(3)
+        latest = camera.frame()
+        assert latest.seq - first.seq > 8
+        camera.allowed.clear()
+        camera.until(lambda: not camera.is_open, 1)
+
+
+def test_a_fast_network_camera_shows_what_is_now() -> None:
+    with NetworkCamera(40) as eye, Running(eye.url, frame_interval_s=0.1) as camera:
+        camera.allowed.set()
+        camera.frame()
+        time.sleep(2)
+        camera.frames.clear()
+        level = float(camera.frame().pixels.mean())
+        late = (eye.sent - 1 - round((level - 16) / 7)) % 32
+    assert late <= 8, "80 were sent in that time, and 20 shown"
+
+
+def test_a_network_camera_that_falls_silent_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "STREAM_SILENCE_S", 0.5)
+    with NetworkCamera(20, stalls_after=30) as eye, Running(eye.url) as camera:
+        camera.allowed.set()
+        camera.frame()
+        camera.until(lambda: "no more pictures come" in camera.worker.note)
+        camera.allowed.clear()
+
+
 def test_a_picture_can_be_turned_and_mirrored(tmp_path: Path) -> None:
     picture = np.zeros((48, 64, 3), np.uint8)
     picture[:24, :32] = 255
@@ -215,3 +320,83 @@ def test_frozen_and_black_pictures_are_noticed() -> None:
 def test_the_portrait_and_the_list_of_cameras() -> None:
     assert builtin_picture(320, 240).shape == (240, 320, 3)
     assert all(camera.path.startswith("/dev/video") for camera in find_cameras())
+
+
+M2M, MULTI_M2M, CAPTURE, MULTI_CAPTURE, OUTPUT, METADATA, STREAMING, WIRED_BY_HAND = (
+    0x8000, 0x4000, 0x1, 0x1000, 0x2, 0x800000, 0x4000000, 1 << 29,
+)  # fmt: skip
+
+
+class Nodes:
+    """Video nodes of a machine: their names in sysfs, and drivers that answer VIDIOC_QUERYCAP."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._class, self._devices = folder / "class", folder / "dev"
+        self._devices.mkdir()
+        self._told: dict[str, int] = {}
+        monkeypatch.setattr(room, "VIDEO_CLASS", self._class)
+        monkeypatch.setattr(room, "DEVICES", self._devices)
+        monkeypatch.setattr(fcntl, "ioctl", self._answer)
+
+    def add(self, number: int, name: str, index: int = 0, told: int | None = None) -> None:
+        """``told``: what the driver says of the node; None: it has no driver that could."""
+        node = self._class / f"video{number}"
+        node.mkdir(parents=True)
+        (node / "name").write_text(f"{name}\n")
+        (node / "index").write_text(f"{index}\n")
+        if told is not None:
+            (self._devices / node.name).touch()
+            self._told[node.name] = told
+
+    def found(self) -> list[str]:
+        return [Path(camera.path).name for camera in find_cameras()]
+
+    def _answer(self, handle: int, request: int, room_for_it: bytes) -> bytes:
+        """As videodev2.h: driver, card, bus, version; abilities of device and node; reserved."""
+        assert (request, len(room_for_it)) == (0x80685600, 104)
+        told = self._told[Path(f"/proc/self/fd/{handle}").readlink().name]
+        of_device = 1 << 31 | CAPTURE | METADATA | STREAMING
+        return struct.pack("=16s32s32s3I12x", b"uvc", b"eye", b"usb", 6, of_device, told)
+
+
+@pytest.fixture
+def nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Nodes:
+    return Nodes(tmp_path, monkeypatch)
+
+
+PI_4 = (
+    ("bcm2835-codec-decode", 0, MULTI_M2M), ("bcm2835-codec-encode", 0, MULTI_M2M),
+    ("bcm2835-codec-isp", 0, MULTI_M2M), ("bcm2835-isp-output0", 0, OUTPUT),
+    ("bcm2835-isp-capture0", 1, CAPTURE), ("bcm2835-isp-capture1", 2, CAPTURE),
+    ("bcm2835-isp-stats0", 3, METADATA), ("bcm2835-codec-image_fx", 0, MULTI_M2M),
+    ("rpi-hevc-dec", 0, MULTI_M2M), ("bcm2835-codec-encode_image", 0, MULTI_M2M),
+)  # fmt: skip
+PI_5 = (
+    ("rpi-hevc-dec", 0, MULTI_M2M), ("pispbe-input", 0, OUTPUT),
+    ("pispbe-output0", 0, MULTI_CAPTURE), ("rpivid", 0, MULTI_M2M),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_the_codecs_of_a_raspberry_pi_are_no_cameras(nodes: Nodes, answers: bool) -> None:
+    for number, (name, index, told) in enumerate(PI_4 + PI_5, 10):
+        nodes.add(number, name, index, told if answers else None)
+    assert nodes.found() == []
+    nodes.add(0, "HD Webcam", 0, CAPTURE | STREAMING)
+    nodes.add(1, "HD Webcam", 1, METADATA | STREAMING)
+    assert nodes.found() == ["video0"]
+
+
+def test_the_drivers_word_counts_for_more_than_the_place(nodes: Nodes) -> None:
+    nodes.add(0, "some-decoder", 0, M2M | STREAMING)
+    nodes.add(1, "unicam", 0, CAPTURE | WIRED_BY_HAND)
+    nodes.add(2, "depth camera", 0, METADATA)
+    nodes.add(3, "depth camera", 1, CAPTURE)
+    nodes.add(4, "a phone's camera", 0, MULTI_CAPTURE)
+    assert nodes.found() == ["video3", "video4"]
+
+
+def test_where_the_driver_cannot_be_asked_the_first_node_is_the_camera(nodes: Nodes) -> None:
+    nodes.add(0, "HD Webcam", 0)
+    nodes.add(1, "HD Webcam", 1)
+    assert nodes.found() == ["video0"]

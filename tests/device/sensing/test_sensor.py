@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import threading
 import time
+import tty
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +19,8 @@ from device.config import SensorSettings
 from device.readings import PpgBlock, SensorStatus
 from device.sensing import sensor as room
 from device.sensing.sensor import SensorWorker, resolve_sensor
-from firmware_bridge.port import SerialPort
+from firmware_bridge.port import SensorPort, SerialPort
+from firmware_bridge.protocols import PROTOCOLS
 from firmware_bridge.simulator import Faults, SimulatedSensor
 
 
@@ -83,6 +88,52 @@ def test_the_protocol_is_found_out_and_read(name: str) -> None:
     with SimulatedSensor(protocol=name, speed=2) as sensor, Running(sensor.path) as running:
         running.take(1)
         assert running.now() == SensorStatus(True, sensor.path, name.removesuffix("_4"), "")
+
+
+def test_bare_numbers_are_a_pulsesensor_until_a_finger_shows_that_they_count_light() -> None:
+    with SimulatedSensor(protocol="sparkfun_4") as sensor:
+        sensor.lift_finger(True)
+        with Running(sensor.path) as running:
+            assert running.take(1)[0].finger_on is None
+            assert running.now().protocol == "pulsesensor"
+            sensor.lift_finger(False)
+            until(lambda: running.now().protocol == "sparkfun", 2)
+            assert running.now().connected
+            running.blocks.clear()
+            block = running.take(1)[0]
+            assert block.finger_on
+            assert block.samples.max() < -50_000
+            assert running.worker.note == ""
+
+
+def test_a_protocol_that_is_named_is_not_doubted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "SILENCE_S", 0.5)
+    with SimulatedSensor(protocol="sparkfun_4") as sensor:
+        with Running(sensor.path, "pulsesensor") as running:
+            until(lambda: "none of them as PulseSensor sends" in running.worker.note)
+        sensor.lift_finger(True)
+        with Running(sensor.path, "sparkfun") as running:
+            assert running.take(1)[0].finger_on is False
+
+
+@pytest.mark.parametrize("is_busy", [False, True])
+def test_a_named_protocol_is_looked_for_on_every_port(
+    monkeypatch: pytest.MonkeyPatch, is_busy: bool
+) -> None:
+    monkeypatch.setattr(room, "SILENCE_S", 0.5)
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    stick = os.ttyname(slave)
+    with SimulatedSensor(protocol="nonin") as sensor, ExitStack() as taken:
+        if is_busy:
+            taken.enter_context(SensorPort(stick, PROTOCOLS["nonin"].line))
+        ports = [SerialPort("Zigbee stick", stick), SerialPort("finger", sensor.path)]
+        monkeypatch.setattr(room, "list_ports", lambda: ports)
+        with Running("auto", "nonin") as running:
+            running.take(1)
+            assert running.now() == SensorStatus(True, sensor.path, "nonin", "")
+    os.close(master)
+    os.close(slave)
 
 
 def test_a_rate_that_is_not_stated_is_measured() -> None:
