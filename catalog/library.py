@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -103,7 +103,7 @@ class Library:
             CatalogError: there is none (then NoCatalogueError), it may not be read, or it is
                 damaged; one line that says what to do.
         """
-        folder = folder.expanduser()
+        folder = _from_home(folder)
         check_present(folder)
         if not (folder / MANIFEST_FILE).exists():
             raise CatalogError(
@@ -203,6 +203,14 @@ class Library:
             return embedded
         return self._cover_beside(path)
 
+    def files_of(self, digests: Sequence[bytes]) -> dict[bytes, list[str]]:
+        """Return the files of those contents that are known, also where all files went away."""
+        return self._store.files_of(digests)
+
+    def digests_at(self, paths: Sequence[str]) -> dict[str, bytes]:
+        """Return the contents of those files that are known."""
+        return self._store.digests_at(paths)
+
     def info(self) -> CatalogInfo:
         """Return the catalogue in numbers."""
         store = self._store
@@ -227,6 +235,11 @@ class Library:
     def generation(self) -> Generation:
         """Return what changes whenever the catalogue is rebuilt, or its index is written over."""
         return _stamp(self._folder / MANIFEST_FILE), _stamp(self._index_file)
+
+    @property
+    def loaded(self) -> Generation:
+        """The generation that is open, whatever is on the disk by now."""
+        return self._generation
 
     def reload_if_changed(self) -> bool:
         """Take over a rebuilt catalogue; True if there was one.
@@ -279,9 +292,13 @@ class Library:
         return self._subsets[wanted]
 
 
+def _from_home(path: Path | str) -> Path:
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path's raises for an unknown user
+
+
 def _spellings(what: str) -> list[Path]:
     """Return a path as given, without dots in it, and with its links followed."""
-    path = Path(os.path.expanduser(what))  # noqa: PTH111 - Path's raises for an unknown user
+    path = _from_home(what)
     plain = os.path.abspath(path)  # noqa: PTH100 - Path has none that leaves links alone
     return list(dict.fromkeys((path.absolute(), Path(plain), Path(os.path.realpath(path)))))
 

@@ -46,17 +46,18 @@ RIGHTS = "run this as root (sudo) or as the kiosk's user"
 
 _TRACK_COLUMNS = (
     "t.track_id, f.path, t.title, t.artist, t.album, t.genre, t.duration_s, t.point,"
-    " t.integrated_loudness_lufs, t.true_peak_dbtp, t.lead_silence_s, t.tail_silence_s"
+    " t.integrated_loudness_lufs, t.true_peak_dbtp, t.lead_silence_s, t.tail_silence_s, t.digest"
 )
 _ONE_FILE = "JOIN files AS f ON f.path = (SELECT min(path) FROM files WHERE track_id = t.track_id)"
 
 
 def _track(row: Sequence[Any]) -> Track:
-    track_id, path, title, artist, album, genre, duration_s, point, lufs, peak, lead, tail = row
+    track_id, path, title, artist, album, genre, duration_s, point, lufs, peak, *rest = row
+    lead, tail, digest = rest
     return Track(
         track_id=track_id, path=Path(path), title=title, artist=artist, album=album, genre=genre,
         duration_s=duration_s, point=unpack_point(point), integrated_loudness_lufs=lufs,
-        true_peak_dbtp=peak, lead_silence_s=lead, tail_silence_s=tail,
+        true_peak_dbtp=peak, lead_silence_s=lead, tail_silence_s=tail, digest=digest,
     )  # fmt: skip
 
 
@@ -131,17 +132,12 @@ class Store:
 
     def tracks_by_id(self, track_ids: Sequence[int]) -> dict[int, Track]:
         """Return those of the given tracks that exist and have a file."""
-        found: dict[int, Track] = {}
-        for start in range(0, len(track_ids), _MAX_SQL_VARIABLES):
-            ids = [int(one) for one in track_ids[start : start + _MAX_SQL_VARIABLES]]
-            marks = ",".join("?" * len(ids))
-            rows = self._all(
-                f"SELECT {_TRACK_COLUMNS} FROM tracks AS t {_ONE_FILE}"  # noqa: S608
-                f" WHERE t.track_id IN ({marks}) AND t.point IS NOT NULL",
-                ids,
-            )
-            found |= {row[0]: _track(row) for row in rows}
-        return found
+        rows = self._among(
+            f"SELECT {_TRACK_COLUMNS} FROM tracks AS t {_ONE_FILE}"  # noqa: S608
+            " WHERE t.track_id IN ({}) AND t.point IS NOT NULL",
+            [int(one) for one in track_ids],
+        )
+        return {row[0]: _track(row) for row in rows}
 
     def tracks(self) -> Iterator[Track]:
         """Yield every track that has a file and a point, by id, in small portions."""
@@ -166,6 +162,22 @@ class Store:
         """Return a file of the track, or None."""
         row = self._all("SELECT min(path) FROM files WHERE track_id = ?", (track_id,))[0]
         return Path(row[0]) if row[0] is not None else None
+
+    def files_of(self, digests: Sequence[bytes]) -> dict[bytes, list[str]]:
+        """Return the files of those contents that are known, also where all files went away."""
+        found: dict[bytes, list[str]] = {}
+        for digest, path in self._among(
+            "SELECT t.digest, f.path FROM tracks AS t LEFT JOIN files AS f USING (track_id)"
+            " WHERE t.digest IN ({}) ORDER BY f.path",
+            digests,
+        ):
+            found.setdefault(digest, []).extend([] if path is None else [path])
+        return found
+
+    def digests_at(self, paths: Sequence[str]) -> dict[str, bytes]:
+        """Return the contents of those files that are known."""
+        select = "SELECT path, digest FROM files JOIN tracks USING (track_id) WHERE path IN ({})"
+        return dict(self._among(select, paths))
 
     def points(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return ids (n,) and points (n, 24) of all tracks to choose from, by id.
@@ -340,6 +352,12 @@ class Store:
                 return self._base.execute(statement, values).fetchall()
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise CatalogError(f"{self.path}: cannot be read: {error}") from error
+
+    def _among(self, select: str, values: Sequence[object]) -> Iterator[Any]:
+        """Yield the rows of ``select``, whose ``{}`` stands for the values, in portions."""
+        for start in range(0, len(values), _MAX_SQL_VARIABLES):
+            some = values[start : start + _MAX_SQL_VARIABLES]
+            yield from self._all(select.format(",".join("?" * len(some))), some)
 
 
 def _remedy(error: Exception, path: Path) -> str:

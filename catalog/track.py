@@ -26,3 +26,5 @@ class Track:
     lead_silence_s: float = 0.0
     """Silence before the first sound, skipped at play."""
     tail_silence_s: float = 0.0
+    digest: bytes = b""
+    """What tells the content, wherever its file lies; empty where it is in no catalogue."""

@@ -169,7 +169,7 @@ class MusicDesk:
         if (kind != "like" and visit.is_judged) or (kind == "skip" and visit.has_ended):
             return
         visit.is_judged = kind != "like"
-        self._store.add_feedback(visit.choice.track.path, kind)
+        self._store.add_feedback(visit.choice.track, kind)
         if kind != "skip":
             visit.liked = kind == "like"
 

@@ -88,6 +88,7 @@ class Recommender:
         self._language = language
         self._shelf = shelf
         self._store = store
+        shelf.tell(store.follow)
         self._settings = settings
         self._wall_clock = wall_clock
         self._artists: deque[str] = deque(maxlen=settings.artist_spacing)
@@ -142,7 +143,7 @@ class Recommender:
         asked = self._settings.candidates
         while True:
             matches = self._shelf.nearest(target, asked, exclude=excluded)
-            memories = self._store.memories(match.track.path for match in matches)
+            memories = self._store.memories(match.track for match in matches)
             ranked = rank(matches, memories, self._artists, self._wall_clock(), self._settings)
             if len(matches) < asked or asked >= MOST_CANDIDATES:
                 return ranked
@@ -154,7 +155,7 @@ class Recommender:
         """Remember that the choice is being played."""
         if choice.track.artist:
             self._artists.append(choice.track.artist)
-        self._store.note_played(choice.track.path)  # Last: a full disk may keep it from that.
+        self._store.note_played(choice.track)  # Last: a full disk may keep it from that.
 
     def note_unplayable(self, track_id: int) -> None:
         """Leave a track out for a while: its file could not be played."""

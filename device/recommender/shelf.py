@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -33,6 +33,7 @@ class Shelf:
         self._clock = clock
         self._library: Library | None = None
         self._looked_at: float | None = None
+        self._told: Callable[[Library], None] = lambda _: None
         self.fault = ""
         """Why there is no music, in one line; empty when there is."""
         self.note = ""
@@ -63,6 +64,12 @@ class Shelf:
         self._look()
         return self._library.nearest(point, k, exclude=exclude) if self._library else []
 
+    def tell(self, told: Callable[[Library], None]) -> None:
+        """Show the catalogue to ``told`` now and whenever it was looked for news."""
+        self._told = told
+        if self._library is not None:
+            told(self._library)
+
     def _look(self) -> None:
         now = self._clock()
         if self._looked_at is not None and now - self._looked_at < LOOK_AGAIN_S:
@@ -77,6 +84,7 @@ class Shelf:
             elif self.note:
                 log.info("the catalogue on disk is as it was")
             self.fault = self.note = ""
+            self._told(self._library)
         except CatalogError as error:
             self._miss(str(error), now)
 

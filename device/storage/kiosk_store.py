@@ -1,22 +1,33 @@
 """What the kiosk remembers: which tracks were played and liked, and, only if the owner opts
 in, a summary of each visit. One SQLite file; whatever was acknowledged survives a power cut.
+
+A track is its content, as in the catalogue: what is remembered of it goes with a file that is
+moved, copied or given other tags, and not to other music under its old name.
 """
 
 from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
+
+from catalog.analysis import CatalogError
+from device.storage.following import Name, new_names
+
+if TYPE_CHECKING:
+    from catalog.library import Generation, Library
+    from catalog.track import Track
 
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 1
-_SCHEMA = """
+_MIGRATIONS = (
+    """
 CREATE TABLE feedback (
     path TEXT NOT NULL, said_at REAL NOT NULL,
     kind TEXT NOT NULL CHECK (kind IN ('like', 'dislike', 'skip'))
@@ -28,10 +39,27 @@ CREATE TABLE visits (
     tracks INTEGER NOT NULL, strategy TEXT NOT NULL,
     valence_first REAL, valence_last REAL, stress_first REAL, stress_last REAL
 ) STRICT;
-"""
+""",
+    # The content beside the path. It is NULL for what was kept before, until a catalogue tells.
+    """
+ALTER TABLE feedback ADD COLUMN digest BLOB;
+DROP INDEX feedback_by_path;
+CREATE INDEX feedback_by_name ON feedback (digest, path);
+ALTER TABLE last_played RENAME TO played_by_path;
+CREATE TABLE last_played (path TEXT NOT NULL, digest BLOB, played_at REAL NOT NULL) STRICT;
+CREATE INDEX last_played_by_name ON last_played (digest, path);
+INSERT INTO last_played (path, played_at) SELECT path, played_at FROM played_by_path;
+DROP TABLE played_by_path;
+""",
+)
+"""One script per version; a script never changes once it is released."""
+SCHEMA_VERSION = len(_MIGRATIONS)
 
 NOWHERE = Path(":memory:")
 FILE_NAME = "kiosk.sqlite"
+
+MOST_AT_ONCE = 2000
+"""Tracks whose names change in one call: a tenth of a second in which nothing else is decided."""
 
 _NOT_KEPT = "%s; likes and plays are not kept until it is mended"
 
@@ -85,6 +113,8 @@ class KioskStore:
         """Open or create the file (``:memory:`` keeps nothing); StoreError names it."""
         self._wall_clock = wall_clock
         self._path = path
+        self._followed: Generation | None = None
+        self._follow_fault = ""
         self._open()
 
     def _open(self) -> None:
@@ -94,6 +124,8 @@ class KioskStore:
             self._base = sqlite3.connect(self._path, timeout=2.0, isolation_level=None)
             self._base.execute("PRAGMA journal_mode = WAL")
             self._base.execute("PRAGMA synchronous = FULL")
+            # What was moved leaves no trace either, or it could not be deleted for good.
+            self._base.execute("PRAGMA secure_delete = ON")
             self._migrate()
             # A worn-out card loses pages in the middle, which would show at the first choice only.
             (sound,) = self._base.execute("PRAGMA quick_check(1)").fetchone()
@@ -115,20 +147,24 @@ class KioskStore:
     ) -> None:
         self._base.close()
 
-    def add_feedback(self, path: Path, kind: FeedbackKind) -> None:
+    def add_feedback(self, track: Track, kind: FeedbackKind) -> None:
         """Remember what a person said of a track; on return it is on disk."""
         self._write(
-            "INSERT INTO feedback (path, said_at, kind) VALUES (?, ?, ?)",
-            (str(path), self._wall_clock(), kind),
+            "INSERT INTO feedback (digest, path, said_at, kind) VALUES (?, ?, ?, ?)",
+            (track.digest, str(track.path), self._wall_clock(), kind),
         )
 
-    def note_played(self, path: Path) -> None:
+    def note_played(self, track: Track) -> None:
         """Remember that a track was played now."""
-        self._write(
-            "INSERT INTO last_played (path, played_at) VALUES (?, ?) "
-            "ON CONFLICT (path) DO UPDATE SET played_at = excluded.played_at",
-            (str(path), self._wall_clock()),
+        now = self._wall_clock()
+        known = self._write(
+            "UPDATE last_played SET played_at = ? WHERE digest = ?", (now, track.digest)
         )
+        if not known:
+            self._write(
+                "INSERT INTO last_played (digest, path, played_at) VALUES (?, ?, ?)",
+                (track.digest, str(track.path), now),
+            )
 
     def add_visit(self, visit: VisitSummary) -> None:
         """Keep a visit's summary (the caller asks the owner's setting first)."""
@@ -141,21 +177,40 @@ class KioskStore:
             ),
         )  # fmt: skip
 
-    def memories(self, paths: Iterable[Path]) -> dict[Path, TrackMemory]:
-        """Return what is known of each of the given tracks.
+    def follow(self, library: Library) -> None:
+        """Let what is remembered go to where its tracks are now.
+
+        Looks once at each catalogue that is loaded. What is too much for one call is left to the
+        next; what fails changes nothing, is said once and is tried again.
+        """
+        if library.loaded == self._followed:
+            return
+        try:
+            changes = list(islice(new_names(self._names(), library), MOST_AT_ONCE))
+            self._rename(changes)
+        except (CatalogError, sqlite3.Error) as error:
+            if str(error) != self._follow_fault:
+                log.warning("what is remembered does not follow moved music yet: %s", error)
+            self._follow_fault = str(error)
+        else:
+            self._followed = library.loaded if len(changes) < MOST_AT_ONCE else None
+            self._follow_fault = ""
+
+    def memories(self, tracks: Iterable[Track]) -> dict[Path, TrackMemory]:
+        """Return what is known of each of the given tracks, by its path.
 
         Of a file that can no longer be read nothing is: a new memory is begun, which lasts as
         long as the store, and music goes on.
         """
-        asked = list(paths)
+        asked = list(tracks)
         try:
-            return {path: self._memory(str(path)) for path in asked}
+            return {track.path: self._memory(track.digest) for track in asked}
         except sqlite3.Error as error:
             log.error(_NOT_KEPT, f"{self._path}: cannot be read: {error}")
             self._base.close()
             self._path = NOWHERE
             self._open()
-            return dict.fromkeys(asked, TrackMemory())
+            return {track.path: TrackMemory() for track in asked}
 
     def visits(self) -> list[VisitSummary]:
         """Return the kept visits, oldest first."""
@@ -167,25 +222,46 @@ class KioskStore:
         ) as rows:
             return [VisitSummary(*row) for row in rows]
 
-    def _memory(self, path: str) -> TrackMemory:
+    def _names(self) -> list[Name]:
+        rows = self._base.execute(
+            "SELECT digest, path FROM feedback UNION SELECT digest, path FROM last_played"
+        )
+        return rows.fetchall()
+
+    def _rename(self, changes: Sequence[tuple[Name, Name]]) -> None:
+        """Keep under other names what is kept under some, all of it or nothing."""
+        if not changes:
+            return
+        rows = [(*new, *old) for old, new in changes]
+        with self._base:
+            self._base.execute("BEGIN IMMEDIATE")
+            for table in ("feedback", "last_played"):
+                self._base.executemany(
+                    f"UPDATE {table} SET digest = ?, path = ? WHERE digest IS ? AND path = ?",  # noqa: S608
+                    rows,
+                )
+
+    def _memory(self, digest: bytes) -> TrackMemory:
         counts = dict(
             self._base.execute(
-                "SELECT kind, count(*) FROM feedback WHERE path = ? GROUP BY kind", (path,)
+                "SELECT kind, count(*) FROM feedback WHERE digest = ? GROUP BY kind", (digest,)
             )
         )
-        played = self._base.execute(
-            "SELECT played_at FROM last_played WHERE path = ?", (path,)
+        # Several where copies were known apart before their content was.
+        (played_at,) = self._base.execute(
+            "SELECT max(played_at) FROM last_played WHERE digest = ?", (digest,)
         ).fetchone()
         return TrackMemory(
             likes=counts.get("like", 0),
             dislikes=counts.get("dislike", 0),
             skips=counts.get("skip", 0),
-            last_played_at=played[0] if played else None,
+            last_played_at=played_at,
         )
 
-    def _write(self, statement: str, values: tuple[object, ...]) -> None:
+    def _write(self, statement: str, values: tuple[object, ...]) -> int:
+        """Write, and return how many rows that changed."""
         try:
-            self._base.execute(statement, values)
+            return self._base.execute(statement, values).rowcount
         except sqlite3.Error as error:
             raise StoreError(f"{self._path}: cannot be written: {error}") from error
 
@@ -196,7 +272,7 @@ class KioskStore:
                 f"it was written by a newer Attune (version {version}, this one knows"
                 f" {SCHEMA_VERSION})"
             )
-        if version == 0:
+        for number, script in enumerate(_MIGRATIONS[version:], start=version + 1):
             self._base.executescript(
-                f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+                f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;"
             )

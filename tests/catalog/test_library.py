@@ -112,6 +112,11 @@ def test_a_track_is_found_by_id_and_by_path(made: Path) -> None:
         assert dotted.path == track.path
 
 
+def test_a_catalogue_below_the_home_of_nobody_is_no_catalogue() -> None:
+    with pytest.raises(CatalogError, match="no catalogue in ~no such user/x"):
+        Library.open(Path("~no such user/x"))
+
+
 def test_a_track_is_found_by_a_path_that_goes_through_a_link(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("real")
     track_id = add(folder, tmp_path / "real/a.flac", 6000)

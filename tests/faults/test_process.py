@@ -150,11 +150,12 @@ import sys, time
 sys.path.insert(0, {root!r})
 from pathlib import Path
 from device.storage.kiosk_store import KioskStore
+from tests.fakes.songs import song
 with KioskStore(Path(sys.argv[1]), time.time) as store:
     for number in range(int(sys.argv[2]), 10**9):
-        store.add_feedback(Path(f"/music/{{number}}.flac"), "like")
+        store.add_feedback(song(f"/music/{{number}}.flac"), "like")
         print(number, flush=True)
-        store.note_played(Path(f"/music/{{number}}.flac"))
+        store.note_played(song(f"/music/{{number}}.flac"))
 """
 
 

@@ -215,8 +215,8 @@ def test_the_memory_has_no_place_for_a_person(visit: Visit) -> None:
         )]  # fmt: skip
         columns = {t: {c[1] for c in base.execute(f"PRAGMA table_info({t})")} for t in tables}
     assert columns == {
-        "feedback": {"path", "said_at", "kind"},
-        "last_played": {"path", "played_at"},
+        "feedback": {"path", "digest", "said_at", "kind"},
+        "last_played": {"path", "digest", "played_at"},
         "visits": {
             "visit_id", "started_at", "ended_at", "tracks", "strategy",
             "valence_first", "valence_last", "stress_first", "stress_last",

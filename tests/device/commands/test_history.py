@@ -11,8 +11,9 @@ from device.cli import main
 from device.storage.history import open_history
 from device.storage.kiosk_store import FILE_NAME, KioskStore, VisitSummary
 from tests.fakes.plain_user import as_plain_user
+from tests.fakes.songs import song
 
-SECRET_PLACE = Path("/music/a very particular song.flac")
+SECRET_SONG = song("/music/a very particular song.flac")
 
 
 @pytest.fixture(name="config")
@@ -22,8 +23,8 @@ def _config(tmp_path: Path) -> Path:
     with KioskStore(tmp_path / "state" / FILE_NAME, lambda: 1e9) as store:
         store.add_visit(VisitSummary(1e9, 1e9 + 300, 3, "lift", -0.5, 0.25))
         store.add_visit(VisitSummary(2e9, 2e9 + 60, 1, "calm", 0.1, 0.2, 0.8, 0.3))
-        store.add_feedback(SECRET_PLACE, "like")
-        store.note_played(SECRET_PLACE)
+        store.add_feedback(SECRET_SONG, "like")
+        store.note_played(SECRET_SONG)
     return path
 
 
@@ -51,15 +52,15 @@ def test_it_exports(config: Path, tmp_path: Path) -> None:
 def test_what_is_deleted_is_gone_from_the_disk_though_a_kiosk_has_it_open(config: Path) -> None:
     state = config.parent / "state"
     with KioskStore(state / FILE_NAME, lambda: 1e9) as store:
-        store.add_feedback(SECRET_PLACE, "skip")  # Still in the log of changes.
+        store.add_feedback(SECRET_SONG, "skip")  # Still in the log of changes.
         on_disk = b"".join(file.read_bytes() for file in state.iterdir())
         assert b"a very particular song" in on_disk
         assert main(["history", "delete", "--all", "--config", str(config)]) == 0
         on_disk = b"".join(file.read_bytes() for file in state.iterdir())
         assert b"a very particular song" not in on_disk
-        assert store.memories([SECRET_PLACE])[SECRET_PLACE].likes == 0
-        store.add_feedback(SECRET_PLACE, "like")
-        assert store.memories([SECRET_PLACE])[SECRET_PLACE].likes == 1
+        assert store.memories([SECRET_SONG])[SECRET_SONG.path].likes == 0
+        store.add_feedback(SECRET_SONG, "like")
+        assert store.memories([SECRET_SONG])[SECRET_SONG.path].likes == 1
 
 
 def test_visits_and_likes_are_deleted_apart(config: Path) -> None:

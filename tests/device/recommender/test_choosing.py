@@ -34,7 +34,7 @@ def day(folder: Path, count: int, *, disliked: bool = False) -> list[TrackChoice
             assert choice is not None
             recommender.note_started(choice)
             if disliked:
-                store.add_feedback(choice.track.path, "dislike")
+                store.add_feedback(choice.track, "dislike")
             choices.append(choice)
             now_s += TRACK_S
     return choices

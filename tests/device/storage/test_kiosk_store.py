@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from catalog.track import Track
 from device.storage.kiosk_store import (
     FILE_NAME,
     KioskStore,
@@ -17,9 +18,10 @@ from device.storage.kiosk_store import (
     VisitSummary,
     open_store,
 )
+from tests.fakes.songs import song
 
 PAGE_BYTES = 4096
-SONG = Path("/music/song.flac")
+SONG = song("/music/song.flac")
 
 
 def test_what_was_said_and_played_is_remembered_over_a_restart(tmp_path: Path) -> None:
@@ -29,10 +31,10 @@ def test_what_was_said_and_played_is_remembered_over_a_restart(tmp_path: Path) -
         store.add_feedback(SONG, "skip")
         store.note_played(SONG)
     with open_store(tmp_path, lambda: 200.0) as store:
-        assert store.memories([SONG])[SONG] == TrackMemory(2, 0, 1, 100.0)
+        assert store.memories([SONG])[SONG.path] == TrackMemory(2, 0, 1, 100.0)
         store.note_played(SONG)
-        assert store.memories([SONG])[SONG].last_played_at == 200.0
-        assert store.memories([Path("other")])[Path("other")] == TrackMemory()
+        assert store.memories([SONG])[SONG.path].last_played_at == 200.0
+        assert store.memories([song("other")])[Path("other")] == TrackMemory()
 
 
 def test_visits_are_kept_as_they_were_given(tmp_path: Path) -> None:
@@ -49,7 +51,7 @@ def test_a_damaged_file_is_left_for_rescue_and_music_goes_on(
     (tmp_path / FILE_NAME).write_bytes(b"no database" * 100)
     with open_store(tmp_path, lambda: 0.0) as store:
         store.add_feedback(SONG, "like")
-        assert store.memories([SONG])[SONG].likes == 1
+        assert store.memories([SONG])[SONG.path].likes == 1
     assert str(tmp_path / FILE_NAME) in caplog.text
     assert (tmp_path / FILE_NAME).read_bytes() == b"no database" * 100
 
@@ -64,10 +66,10 @@ def lose_pages(path: Path) -> bytes:
     return bytes(held)
 
 
-def remember_many(store: KioskStore) -> list[Path]:
-    songs = [Path(f"/music/{number}.mp3") for number in range(700)]
-    for song in songs:
-        store.note_played(song)
+def remember_many(store: KioskStore) -> list[Track]:
+    songs = [song(f"/music/{number}.mp3") for number in range(700)]
+    for one in songs:
+        store.note_played(one)
     return songs
 
 
@@ -78,9 +80,9 @@ def test_a_file_that_lost_pages_is_left_for_rescue_and_music_goes_on(
         songs = remember_many(store)
     left = lose_pages(tmp_path / FILE_NAME)
     with open_store(tmp_path, lambda: 5.0) as store:
-        assert store.memories(songs)[songs[0]].last_played_at is None
+        assert store.memories(songs)[songs[0].path].last_played_at is None
         store.note_played(songs[0])
-        assert store.memories(songs)[songs[0]].last_played_at == 5.0
+        assert store.memories(songs)[songs[0].path].last_played_at == 5.0
     assert (
         f"{tmp_path / FILE_NAME}: the kiosk's memory cannot be opened: it is damaged; likes"
         in caplog.text
@@ -96,9 +98,9 @@ def test_a_file_that_breaks_while_the_kiosk_runs_is_forgotten_and_music_goes_on(
     with open_store(tmp_path, lambda: 5.0) as store:
         lose_pages(tmp_path / FILE_NAME)
         store._base.execute("PRAGMA shrink_memory")  # As if the pages had not been read of late.
-        assert set(store.memories(songs)) == set(songs)
+        assert set(store.memories(songs)) == {one.path for one in songs}
         store.note_played(songs[0])
-        assert store.memories(songs)[songs[0]].last_played_at == 5.0
+        assert store.memories(songs)[songs[0].path].last_played_at == 5.0
     assert caplog.text.count("cannot be read") == 1
     assert "likes and plays are not kept" in caplog.text
 
@@ -116,9 +118,10 @@ def test_nothing_acknowledged_is_lost_when_the_power_goes(tmp_path: Path) -> Non
     program = f"""
 import itertools, pathlib
 from device.storage.kiosk_store import open_store
+from tests.fakes.songs import song
 with open_store(pathlib.Path({str(tmp_path)!r}), lambda: 1.0) as store:
     for number in itertools.count(1):
-        store.add_feedback(pathlib.Path("song"), "like")
+        store.add_feedback(song("song"), "like")
         print(number, flush=True)
 """
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
@@ -130,4 +133,4 @@ with open_store(pathlib.Path({str(tmp_path)!r}), lambda: 1.0) as store:
             os.kill(process.pid, signal.SIGKILL)
     process.wait()
     with open_store(tmp_path, lambda: 0.0) as store:
-        assert store.memories([Path("song")])[Path("song")].likes >= acknowledged >= 50
+        assert store.memories([song("song")])[Path("song")].likes >= acknowledged >= 50
