@@ -71,7 +71,7 @@ class Deck:
         self._transport = DecibelRamp(0.0)
         self._volume = DecibelRamp(volume_db(settings.volume_percent))
         self._duck = DecibelRamp(0.0)
-        self._limiter = Limiter(settings.true_peak_limit_dbtp, rate_hz)
+        self._limiter = self._new_limiter()
 
     # --- orders -------------------------------------------------------------------------
 
@@ -143,9 +143,11 @@ class Deck:
         return self._transport.silent
 
     def interrupt(self) -> None:
-        """The output went away: what comes next fades in from silence."""
+        """The output went away: what goes on fades in from silence, the rest is over."""
+        self._forget_leaving()
+        self._limiter = self._new_limiter()
+        self._transport.jump(MUTE_DB)
         if not self._paused:
-            self._transport.jump(MUTE_DB)
             self._transport.to(0.0, self._frames(PAUSE_FADE_S))
 
     def change_rate(self, rate_hz: int) -> None:
@@ -154,7 +156,7 @@ class Deck:
             return
         self.rate_hz = rate_hz
         self._forget_leaving()
-        self._limiter = Limiter(self._settings.true_peak_limit_dbtp, rate_hz)
+        self._limiter = self._new_limiter()
         for voice in (self._current, self._pending, self._next):
             if voice is not None:
                 voice.change_rate(rate_hz)
@@ -337,6 +339,7 @@ class Deck:
 
     def _forget_leaving(self) -> None:
         for voice in self._leaving:
+            self._starved += voice.starved
             voice.source.close()
         self._leaving = []
 
@@ -359,6 +362,10 @@ class Deck:
             return crossfade_s
         whole_s = total / self.rate_hz + voice.played_s
         return max(SHORT_FADE_S, min(crossfade_s, whole_s / 2))
+
+    def _new_limiter(self) -> Limiter:
+        """Return one that holds no sound of before."""
+        return Limiter(self._settings.true_peak_limit_dbtp, self.rate_hz)
 
     def _frames(self, seconds: float) -> int:
         return round(seconds * self.rate_hz)

@@ -59,11 +59,19 @@ class Program:
         self.sounding: Item | None = None
         self.waiting: Item | None = None
         """Handed over, not heard yet: the next one, or one that is just being opened."""
+        self._waits_since = 0.0
+        """When what waits was handed to the present audio process, which opens it at once."""
+        self._heard: set[int] = set()
+        """The voices whose start was told: their end is told too."""
+        self._stopped_up_to = 0
+        """Up to this voice all was stopped: it may still report, but does not come back."""
         self.trouble = ""
         """What went wrong last, for a person; empty again once music plays."""
         self._failures = 0
         self._hurry = False
         self._suspect = 0
+        self._spared = 0
+        """The voice in whose stead the one that waited was blamed last."""
         self._taken_up: tuple[int, float] = (0, 0.0)
         """The voice that went on in a new audio process, and how much of it was heard before."""
         self._out: list[PlayerEvent] = []
@@ -80,7 +88,8 @@ class Program:
 
     def forget(self) -> None:
         """Music was stopped on purpose."""
-        self.waiting = None
+        self.sounding = self.waiting = None
+        self._stopped_up_to = max(self._items, default=0)
         self._hurry = False
         self._failures = 0
         self.trouble = ""
@@ -103,19 +112,21 @@ class Program:
         return item.track if item else None
 
     def lose_engine(self, position_s: float, crashed: bool) -> list[PlayerEvent]:
-        """The audio process ended: name the culprit, if it is likely a track.
+        """The audio process ended: tell what ended with it, and the culprit if it is a track.
 
-        It is when the process crashed soon after the track began, or ended twice with it.
+        It likely is when the process crashed soon after the track was opened or began, or ended
+        twice with it.
         """
         self._out = []
-        item = self.sounding or self.waiting
-        if item is None:
-            return []
-        played_s = max(0.0, position_s - item.track.lead_silence_s) if self.sounding else 0.0
-        again, self._suspect = self._suspect == item.voice, item.voice
-        if again or (crashed and played_s < CRASHED_AT_ONCE_S):
-            message = f"{item.track.path}: ended the audio process when it was played"
-            self._ended(wire.Ended(item.voice, "failed", played_s, message))
+        self._taken_up = 0, 0.0  # ``position_s`` counts what was heard before, too.
+        if (item := self._suspected(crashed)) is not None:
+            played_s = self._played_s(item, position_s)
+            again, self._suspect = self._suspect == item.voice, item.voice
+            if again or (crashed and played_s < CRASHED_AT_ONCE_S):
+                how = "played" if item == self.sounding else "opened"
+                message = f"{item.track.path}: ended the audio process when it was {how}"
+                self._ended(wire.Ended(item.voice, "failed", played_s, message))
+        self._settle(position_s)
         return self._out
 
     def taken_up(self, position_s: float) -> list[wire.PlayOrder]:
@@ -126,13 +137,42 @@ class Program:
             self._taken_up = item.voice, max(0.0, position_s - item.track.lead_silence_s)
         if self.waiting is not None:
             orders.append(self._order(self.waiting, self.sounding is None))
+            self._waits_since = self._clock()
         return orders
+
+    def _suspected(self, crashed: bool) -> Item | None:
+        """Return the track that most likely ended the process: of two the one just opened.
+
+        But not twice for the same one that sounds: then that one is what all have in common.
+        """
+        sounding, waiting = self.sounding, self.waiting
+        if sounding is None or waiting is None:
+            return sounding or waiting
+        just_opened = self._clock() - self._waits_since < CRASHED_AT_ONCE_S
+        if crashed and just_opened and self._spared != sounding.voice:
+            self._spared = sounding.voice
+            return waiting
+        return sounding
+
+    def _settle(self, position_s: float) -> None:
+        """Let go of what an order had ended before the process could: it does not come back."""
+        waiting = self.waiting
+        goes_on = self.sounding if waiting is None or not waiting.now else None
+        for item in [one for one in self._items.values() if one not in (goes_on, waiting)]:
+            why = "replaced" if item == self.sounding else "stopped"
+            self._ended(wire.Ended(item.voice, why, self._played_s(item, position_s), ""))
+
+    def _played_s(self, item: Item, position_s: float) -> float:
+        """Return how much was heard of a track that was at ``position_s`` in its file."""
+        heard = item.voice in self._heard
+        return max(0.0, position_s - item.track.lead_silence_s) if heard else 0.0
 
     def _hand_over(self, track: Track, now: bool) -> wire.PlayOrder:
         item = Item(next(self._voices), track, now)
         self._items[item.voice] = item
         self._hurry = False
         self.waiting = item
+        self._waits_since = self._clock()
         return self._order(item, now)
 
     def _order(self, item: Item, now: bool, start_s: float | None = None) -> wire.PlayOrder:
@@ -155,11 +195,13 @@ class Program:
 
     def _started(self, event: wire.Started) -> None:
         item = self._items.get(event.voice)
-        if item is None or item == self.sounding:
+        if item is None or item.voice in self._heard:
             return  # Taken up again after the audio process was lost: not a new start.
         if self.waiting == item:
             self.waiting = None
-        self.sounding = item
+        if item.voice > self._stopped_up_to:
+            self.sounding = item
+        self._heard.add(item.voice)
         self.trouble = ""
         self._out.append(TrackStarted(item.track.track_id, self._clock()))
 
@@ -169,14 +211,15 @@ class Program:
             return
         if event.voice == self._taken_up[0]:
             event = replace(event, played_s=event.played_s + self._taken_up[1])
-        was_sounding = self.sounding == item
-        if was_sounding:
+        was_heard = item.voice in self._heard
+        self._heard.discard(item.voice)
+        if self.sounding == item:
             self.sounding = None
         if self.waiting == item:
             self.waiting = None
         if event.why == "failed":
             self._failed(item, event)
-        elif was_sounding:
+        elif was_heard:
             if event.played_s > COUNTS_AS_PLAYED_S or event.why == "finished":
                 self._failures = 0
             if event.why == "finished":

@@ -56,6 +56,8 @@ class Voice:
         self._played = 0
         self._rate_hz = rate_hz
         self._ending: Ending | None = None
+        self._last = np.zeros((0, 2), np.float32)
+        """The frames that sounded last, up to ``STARVED_FADE``; none after the sound ran out."""
         self.source = open_source(order, rate_hz, order.start_s)
 
     @property
@@ -92,6 +94,7 @@ class Voice:
         self._played = 0
         self._rate_hz = rate_hz
         self._ending = None
+        self._last = self._last[:0]
         self.source.close()
         self.source = self._open_source(self.order, rate_hz, self._begin_s)
         self.fade = EqualPowerFade(1.0 if self.started else 0.0)
@@ -100,15 +103,26 @@ class Voice:
         """Return what sounds of the next ``frames``: (n, 2), n <= frames at the end."""
         sound = self.source.read(frames)
         self._played += len(sound)
-        if len(sound) == 0:
-            return sound
-        mixed: NDArray[np.float32] = sound * (self._gain * self.fade.gains(len(sound)))
+        mixed: NDArray[np.float32] = sound
+        if len(sound):
+            mixed = sound * (self._gain * self.fade.gains(len(sound)))
         if len(sound) < frames and not self.source.ended:
-            self._bridge(mixed)
+            return self._bridge(mixed, frames)
+        self._last = mixed[-STARVED_FADE:]
         return mixed
 
-    def _bridge(self, mixed: NDArray[np.float32]) -> None:
-        """Take the sound away without a step; it comes back by a fade."""
+    def _bridge(self, mixed: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
+        """Take the sound away without a step; it comes back by a fade.
+
+        A whole block cannot be faded in advance, as the next one may come just in time: where
+        nothing or too little follows it, the last frames follow backwards.
+        """
+        if len(mixed) < STARVED_FADE:
+            last = np.concatenate([self._last, mixed])[-STARVED_FADE:]
+            mixed = np.concatenate([mixed, last[::-1][: frames - len(mixed)]])
+        self._last = mixed[:0]
+        if not len(mixed):
+            return mixed  # It was taken away before, or has not begun.
         self.starved += 1
         tail = min(len(mixed), STARVED_FADE)
         mixed[-tail:] *= np.linspace(1.0, 0.0, tail, dtype=np.float32)[:, None]
@@ -116,3 +130,4 @@ class Voice:
         self.fade = EqualPowerFade(0.0)
         if not fading_out:
             self.fade.to(1.0, STARVED_FADE * 4)
+        return mixed

@@ -311,3 +311,56 @@ def test_after_another_sample_rate_what_waits_still_fades_in(tmp_path: Path) -> 
     begins = int(np.flatnonzero(heard > 0.01)[0])
     assert heard[begins : begins + 4_800].max() < LEVEL / 4
     assert heard[begins + 96_000 :].max() == pytest.approx(LEVEL, rel=0.05)
+
+
+@pytest.mark.parametrize("act", ["stop", "pause", "skip"])
+def test_a_card_that_comes_back_brings_no_sound_of_before(
+    tone: Path, tmp_path: Path, act: str
+) -> None:
+    """However late it comes: neither the rest of a fade nor what the limiter still held."""
+    deck = OfflineDeck(crossfade_s=2)
+    silence = write_sound(tmp_path / "0.wav", np.zeros((6 * RATE_HZ, 2)), RATE_HZ)
+    deck.play(order(tone))
+    deck.advance(1)
+    acts: dict[str, Callable[[], None]] = {
+        "stop": lambda: deck.stop(1.5),
+        "pause": deck.pause,
+        "skip": lambda: deck.play(order(silence, now=True)),
+    }
+    acts[act]()
+    if act == "skip":
+        deck.advance(0.5)
+    deck.blocks.clear()
+    deck.interrupt()
+    deck.advance(2)
+    assert not np.concatenate(deck.blocks).any()
+    ended = [event.why for event in deck.log if isinstance(event, Ended)]
+    assert ended == {"stop": ["stopped"], "pause": [], "skip": ["replaced"]}[act]
+
+
+def test_what_goes_on_after_a_card_came_back_fades_in(tone: Path) -> None:
+    deck = OfflineDeck()
+    deck.play(order(tone))
+    deck.advance(1)
+    deck.blocks.clear()
+    deck.interrupt()
+    deck.advance(1)
+    sound = np.concatenate(deck.blocks)
+    assert largest_step(sound) < 1.05 * STEEPEST
+    assert np.abs(sound[:500]).max() < LEVEL / 8
+    assert np.abs(sound[-RATE_HZ // 2 :]).max() == pytest.approx(LEVEL, rel=0.01)
+
+
+def test_a_pause_that_a_lost_card_cut_short_ends_as_any_other(tone: Path) -> None:
+    deck = OfflineDeck()
+    deck.play(order(tone))
+    deck.advance(1)
+    deck.pause()
+    deck.interrupt()
+    deck.advance(0.5)
+    deck.blocks.clear()
+    deck.resume()
+    deck.advance(1)
+    assert largest_step(np.concatenate(deck.blocks)) < 1.05 * STEEPEST
+    assert deck.status == "playing"
+    assert np.abs(deck.blocks[-1]).max() == pytest.approx(LEVEL, rel=0.01)

@@ -20,7 +20,7 @@ from catalog.track import Track
 from device.commands import play
 from device.commands.errors import CommandError
 from device.playback import messages as m
-from device.playback import wire
+from device.playback import process, wire
 from device.playback.output import OutputError, list_outputs, open_output
 from tests.device.playback.player_at_work import RATE_HZ, Playing, a_track
 from tests.fakes.sounds import sine, write_sound
@@ -85,6 +85,33 @@ def _engines() -> list[int]:
     ]
     assert engines
     return engines
+
+
+@pytest.mark.parametrize("wish", ["stop", "skip"])
+def test_what_was_ordered_while_the_engine_hung_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wish: str
+) -> None:
+    long = [
+        a_track(write_sound(tmp_path / f"{number}.wav", sine(30.0)), number, 30.0)
+        for number in (1, 2)
+    ]
+    monkeypatch.setattr(process, "SILENT_MAX_S", 1.0)
+    with Playing(output="null") as playing:
+        playing.orders.put(m.PlayNow(long[0]))
+        playing.until(lambda s: s.status == "playing" and s.position_s > 0.5)
+        (hung,) = _engines()
+        os.kill(hung, signal.SIGSTOP)
+        playing.orders.put(m.StopPlayback() if wish == "stop" else m.PlayNow(long[1]))
+        if wish == "stop":
+            state = playing.until(lambda s: s.status == "idle")
+            assert state.track is None
+        else:
+            playing.until(lambda s: s.track == long[1] and s.position_s > 0.5)
+    why = "stopped" if wish == "stop" else "replaced"
+    told = [event for event in playing.heard if not isinstance(event, m.WantsNext)]
+    started = [event.track_id for event in told if isinstance(event, m.TrackStarted)]
+    assert started == ([1] if wish == "stop" else [1, 2])
+    assert [event.why for event in ended(playing, 1)] == [why]
 
 
 def test_an_output_that_is_not_there_is_said_and_taken_when_it_comes(

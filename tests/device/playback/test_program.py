@@ -9,8 +9,8 @@ from catalog.emotions import neutral_point
 from catalog.track import Track
 from device.config import PlaybackSettings
 from device.playback import wire
-from device.playback.messages import TrackEnded, TrackStarted, WantsNext
-from device.playback.program import MOST_FAILURES, Program
+from device.playback.messages import PlayerEvent, TrackEnded, TrackStarted, WantsNext
+from device.playback.program import CRASHED_AT_ONCE_S, MOST_FAILURES, Program
 
 
 def track(number: int) -> Track:
@@ -20,9 +20,21 @@ def track(number: int) -> Track:
     )  # fmt: skip
 
 
+class Clock:
+    now_s = 12.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
 @pytest.fixture
-def program() -> Program:
-    return Program(PlaybackSettings(), lambda: 12.0)
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def program(clock: Clock) -> Program:
+    return Program(PlaybackSettings(), clock)
 
 
 def failed(voice: int, played_s: float = 0.0) -> wire.Ended:
@@ -100,10 +112,11 @@ def test_the_end_is_asked_about_only_when_nothing_waits(program: Program) -> Non
     assert program.hear(wire.NearsEnd(first.voice)) == []
 
 
-def test_a_lost_process_goes_on_where_it_was(program: Program) -> None:
+def test_a_lost_process_goes_on_where_it_was(program: Program, clock: Clock) -> None:
     first = program.play_now(track(1))
     program.hear(wire.Started(first.voice))
     second = program.queue(track(2))
+    clock.now_s += CRASHED_AT_ONCE_S
     assert program.lose_engine(61.5, crashed=True) == []
     orders = program.taken_up(61.5)
     assert [(order.voice, order.start_s, order.now) for order in orders] == [
@@ -138,3 +151,100 @@ def test_two_deaths_with_one_file_are_enough(program: Program) -> None:
     program.hear(wire.Started(order.voice))
     assert program.lose_engine(50.0, crashed=False) == []
     assert isinstance(program.lose_engine(51.0, crashed=False)[0], TrackEnded)
+
+
+def ends(events: list[PlayerEvent]) -> list[tuple[int, str, float]]:
+    return [(e.track_id, e.why, e.played_s) for e in events if isinstance(e, TrackEnded)]
+
+
+def taken_up(program: Program, position_s: float = 0.0) -> list[tuple[int, float, bool]]:
+    return [(one.voice, one.start_s, one.now) for one in program.taken_up(position_s)]
+
+
+def test_music_that_was_stopped_does_not_come_back(program: Program) -> None:
+    """The process hung when the order to stop came: its end is all that can be told."""
+    first = program.play_now(track(1))
+    program.hear(wire.Started(first.voice))
+    program.queue(track(2))
+    program.forget()
+    assert ends(program.lose_engine(61.5, crashed=False)) == [(1, "stopped", 60.0)]
+    assert taken_up(program, 61.5) == []
+    assert program.lose_engine(0.0, crashed=True) == []
+
+
+def test_the_end_of_music_that_was_stopped_is_told_once(program: Program) -> None:
+    first = program.play_now(track(1))
+    program.hear(wire.Started(first.voice))
+    queued = program.queue(track(2))
+    program.forget()
+    assert program.hear(wire.Ended(queued.voice, "stopped", 0.0, "")) == []
+    assert ends(program.hear(wire.Ended(first.voice, "stopped", 60.0, ""))) == [(1, "stopped", 60)]
+    assert program.lose_engine(61.5, crashed=False) == []
+
+
+def test_a_start_that_is_told_after_the_stop_brings_nothing_back(program: Program) -> None:
+    first = program.play_now(track(1))
+    program.forget()
+    assert program.hear(wire.Started(first.voice)) == [TrackStarted(1, 12.0)]
+    assert ends(program.lose_engine(1.5, crashed=False)) == [(1, "stopped", 0.0)]
+    assert taken_up(program) == []
+    wanted = program.play_now(track(2))
+    assert program.hear(wire.Started(wanted.voice)) == [TrackStarted(2, 12.0)]
+    program.lose_engine(61.5, crashed=False)
+    assert taken_up(program, 61.5) == [(wanted.voice, 61.5, True)]
+
+
+def test_a_skip_outlasts_a_lost_process(program: Program) -> None:
+    first = program.play_now(track(1))
+    program.hear(wire.Started(first.voice))
+    wanted = program.play_now(track(2))
+    assert ends(program.lose_engine(61.5, crashed=False)) == [(1, "replaced", 60.0)]
+    assert taken_up(program, 61.5) == [(wanted.voice, 1.5, True)]
+    assert program.hear(wire.Started(wanted.voice)) == [TrackStarted(2, 12.0)]
+
+
+def test_of_two_tracks_the_one_just_opened_crashed_the_decoder(program: Program) -> None:
+    first = program.play_now(track(1))
+    program.hear(wire.Started(first.voice))
+    program.queue(track(2))
+    events = program.lose_engine(180.0, crashed=True)
+    assert ends(events) == [(2, "failed", 0.0)]
+    assert events[1:] == [WantsNext(12.0)]
+    assert "/music/2.mp3" in program.trouble
+    assert taken_up(program, 180.0) == [(first.voice, 180.0, True)]
+    # The one that went on has not been suspected yet.
+    assert program.lose_engine(190.0, crashed=False) == []
+
+
+def test_what_waits_is_opened_anew_by_a_new_process(program: Program, clock: Clock) -> None:
+    first = program.play_now(track(1))
+    program.hear(wire.Started(first.voice))
+    program.queue(track(2))
+    clock.now_s += 60.0
+    assert program.lose_engine(100.0, crashed=True) == []
+    assert len(taken_up(program, 100.0)) == 2
+    clock.now_s += 1.0
+    assert ends(program.lose_engine(100.0, crashed=True)) == [(2, "failed", 0.0)]
+    assert taken_up(program, 100.0) == [(first.voice, 100.0, True)]
+
+
+def test_what_was_heard_is_counted_once_when_the_process_is_lost_again(program: Program) -> None:
+    first = program.play_now(track(1))
+    program.hear(wire.Started(first.voice))
+    program.lose_engine(61.5, crashed=False)
+    program.taken_up(61.5)
+    assert ends(program.lose_engine(71.5, crashed=False)) == [(1, "failed", 70.0)]
+
+
+def test_a_track_with_which_every_follower_crashes_is_the_culprit(program: Program) -> None:
+    """Its own end crashes the decoder, just when the next one is queued."""
+    left_out = []
+    program.hear(wire.Started(program.play_now(track(1)).voice))
+    for number in range(2, 9):
+        program.queue(track(number))
+        left_out += ends(program.lose_engine(180.0, crashed=True))
+        if (1, "failed", 178.5) in left_out:
+            break
+        program.taken_up(180.0)
+    assert [one[0] for one in left_out] == [2, 1]
+    assert number == 4
