@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,3 +16,12 @@ def is_below(path: Path, folders: Iterable[Path]) -> bool:
     False
     """
     return any(path.is_relative_to(folder) for folder in folders)
+
+
+def readable(path: str | Path) -> str:
+    r"""Return a path as text that any file and any terminal takes, whatever bytes are in it.
+
+    >>> readable(os.fsdecode(b"/music/M\xfcsik"))
+    '/music/M\\xfcsik'
+    """
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -277,6 +277,19 @@ def load_index(folder: Path, *, catalogue_id: str, space: str, dimension: int) -
         CatalogError: it is missing, damaged, or belongs to another catalogue.
     """
     manifest = index_file.read_manifest(folder)
+    try:
+        return _load(folder, manifest, catalogue_id, space, dimension)
+    except CatalogError:
+        newer = index_file.read_manifest(folder)
+        if newer == manifest:
+            raise
+        # It was replaced in between, and its file is gone.
+        return _load(folder, newer, catalogue_id, space, dimension)
+
+
+def _load(
+    folder: Path, manifest: Manifest, catalogue_id: str, space: str, dimension: int
+) -> VectorIndex:
     where = folder / MANIFEST_FILE
     if manifest.catalogue_id != catalogue_id:
         raise CatalogError(f"{where}: belongs to another catalogue; {REMEDY}")

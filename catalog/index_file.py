@@ -79,6 +79,7 @@ def write_blocks(
     header = json.dumps({**facts, "layout": layout}, sort_keys=True).encode()
     temporary = folder / f".index-{os.getpid()}.tmp"
     digest = _Digest()
+    _sweep(folder)
     try:
         with temporary.open("wb") as file:
             length = np.array([len(header)], "<u8")
@@ -195,6 +196,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     data = asdict(manifest)
     text = json.dumps({"format": FORMAT, **data, "seal": _seal(data)}, indent=2) + "\n"
     temporary = folder / f".{MANIFEST_FILE}.{os.getpid()}.tmp"
+    _sweep(folder)
     try:
         with temporary.open("w", encoding="utf-8") as file:
             file.write(text)
@@ -247,6 +249,13 @@ def read_manifest(folder: Path) -> Manifest:
 def _seal(data: dict[str, Any]) -> str:
     """Return a digest of the manifest's own values, so that a flipped bit in it shows."""
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a power cut left of earlier writes; one writes at a time (the build's lock)."""
+    for path in folder.glob(".index*.tmp"):
+        with suppress(OSError):
+            path.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

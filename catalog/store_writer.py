@@ -25,6 +25,9 @@ from catalog.store import Store
 SAME_LENGTH_S = 0.01
 """What is decoded of the same sound differs by no sample; of two songs hardly ever by less."""
 
+UNSEEN = FileStamp(0, 0)
+"""Fits no file: what bears it is looked at again by the next build."""
+
 _WRITTEN_COLUMNS = (
     "digest", "size", "sidecar", "named_after", "title", "artist", "album", "genre", "language",
     "duration_s", "integrated_loudness_lufs", "true_peak_dbtp", "lead_silence_s",
@@ -79,12 +82,25 @@ class StoreWriter(Store):
                     f"{self.path}: cannot be written: {error}; {hint}what was stored before is kept"
                 ) from error
 
+    def find_content(self, digest: bytes) -> int | None:
+        """Return the id of the track of a content, with a file or without, or None."""
+        rows = self._all("SELECT track_id FROM tracks WHERE digest = ?", (digest,))
+        return int(rows[0][0]) if rows else None
+
+    def knows_below(self, folder: Path) -> bool:
+        """Return whether a file of an earlier build lies below a folder; looks at no disk."""
+        rows = self._all(
+            "SELECT 1 FROM files WHERE path > ?1 || '/' AND path < ?1 || '0' LIMIT 1",
+            (str(folder),),
+        )  # "0" comes next to "/".
+        return bool(rows)
+
     def put_track(self, path: Path, stamp: FileStamp, analysis: TrackAnalysis) -> int:
         """Store a content with its evidence, and the file that holds it; returns the id.
 
         A file that got other tags stays the same track, with what its owner said of it.
         """
-        self._carry_over(path, analysis)
+        left = self._track_left(path, analysis)
         point = None if analysis.point is None else pack_point(analysis.point)
         (track_id,) = self._base.execute(
             _PUT_TRACK,
@@ -99,21 +115,50 @@ class StoreWriter(Store):
         ).fetchone()  # fmt: skip
         self._base.execute("DELETE FROM evidence WHERE track_id = ? AND imported = 0", (track_id,))
         self._put_parts(track_id, analysis.evidence, imported=False)
+        if left is not None:
+            self._inherit(track_id, left)
         if len(self.evidence(track_id)) > len(analysis.evidence):
             self._fuse_anew(track_id)  # What was imported before still speaks.
         self._put_file(path, stamp, track_id)
         return int(track_id)
 
-    def _carry_over(self, path: Path, analysis: TrackAnalysis) -> None:
-        """Let the track of a file take the file's new content, where that lasts as long.
+    def _track_left(self, path: Path, analysis: TrackAnalysis) -> int | None:
+        """Return the track that a file leaves for a new one, though it is the same music.
 
-        Then the tags were edited; else it is other music under an old name, and another track.
+        A content never seen that lasts as long as the one before is that with other tags; else
+        it is other music under an old name. The track of this file alone takes the content, and
+        there is none to leave.
         """
+        row = self._base.execute(
+            "SELECT t.track_id, (SELECT count(*) FROM files AS o WHERE o.track_id = t.track_id)"
+            " FROM files AS f JOIN tracks AS t ON t.track_id = f.track_id"
+            " WHERE f.path = ?1 AND abs(t.duration_s - ?2) < ?3"
+            " AND NOT EXISTS (SELECT 1 FROM tracks WHERE digest = ?4)",
+            (str(path), analysis.duration_s, SAME_LENGTH_S, analysis.digest),
+        ).fetchone()
+        if row is None:
+            return None
+        track_id, files = row
+        if files > 1:
+            return int(track_id)
         self._base.execute(
-            "UPDATE OR IGNORE tracks SET digest = ?1 WHERE abs(duration_s - ?2) < ?3"
-            " AND track_id = (SELECT track_id FROM files WHERE path = ?4)"
-            " AND (SELECT count(*) FROM files AS f WHERE f.track_id = tracks.track_id) = 1",
-            (analysis.digest, analysis.duration_s, SAME_LENGTH_S, str(path)),
+            "UPDATE tracks SET digest = ? WHERE track_id = ?", (analysis.digest, track_id)
+        )
+        return None
+
+    def _inherit(self, track_id: int, left: int) -> None:
+        """Give a new track what the owner said of the one that its file has left."""
+        self._base.execute(
+            "UPDATE tracks SET banned = (SELECT banned FROM tracks WHERE track_id = ?2)"
+            " WHERE track_id = ?1",
+            (track_id, left),
+        )
+        self._base.execute(
+            "INSERT OR REPLACE INTO evidence"
+            " (track_id, source, weight, confidence, vector, detail, imported)"
+            " SELECT ?1, source, weight, confidence, vector, detail, 1 FROM evidence"
+            " WHERE track_id = ?2 AND imported",
+            (track_id, left),
         )
 
     def put_imported(self, track_id: int, part: EvidencePart) -> None:
@@ -137,6 +182,10 @@ class StoreWriter(Store):
         self._put_file(path, stamp, row[0])
         return True
 
+    def hold_place(self, path: Path, track_id: int) -> None:
+        """Note that a file holds the content of a track, and is yet to be analysed again."""
+        self._put_file(path, UNSEEN, track_id)
+
     def put_roots(self, roots: Sequence[Path]) -> None:
         """Remember the folders for the next build."""
         self._base.execute(
@@ -150,10 +199,11 @@ class StoreWriter(Store):
             "UPDATE tracks SET banned = ? WHERE track_id = ?", (int(banned), track_id)
         )
 
-    def put_failure(self, failure: Failure) -> None:
-        """Record why a file is not in the catalogue; a track it was before loses the file."""
+    def put_failure(self, failure: Failure, *, keeps_track: bool = False) -> None:
+        """Record why a file could not be taken; unless it keeps it, its track loses the file."""
         path, stamp = str(failure.path), failure.stamp
-        self._base.execute("DELETE FROM files WHERE path = ?", (path,))
+        if not keeps_track:
+            self._base.execute("DELETE FROM files WHERE path = ?", (path,))
         self._base.execute(
             "INSERT OR REPLACE INTO failures"
             " (path, size, mtime_ns, sidecar, reason, fingerprint, failed_at)"
@@ -161,6 +211,15 @@ class StoreWriter(Store):
             (path, stamp.size, stamp.mtime_ns, stamp.sidecar, failure.reason,
              failure.fingerprint, time.time()),
         )  # fmt: skip
+
+    def forget_mended(self, fingerprint: str) -> None:
+        """Drop the failures of files whose tracks have been analysed so, after all."""
+        self._base.execute(
+            "DELETE FROM failures WHERE EXISTS (SELECT 1 FROM files AS f"
+            " JOIN tracks AS t ON t.track_id = f.track_id WHERE f.path = failures.path"
+            " AND t.fingerprint = ?1 AND (f.size, f.mtime_ns) != (?2, ?3))",
+            (fingerprint, UNSEEN.size, UNSEEN.mtime_ns),
+        )
 
     def forget_paths(self, paths: Collection[str]) -> None:
         """Drop files that are gone; their contents stay in case they come back."""

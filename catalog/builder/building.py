@@ -8,23 +8,24 @@ import stat
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
 from catalog.analysis import CatalogError, Failure, FileStamp, KnownFile
-from catalog.builder.analyse import digest_of
 from catalog.builder.evidence import analysis_fingerprint
+from catalog.builder.moves import take_moved
 from catalog.builder.progress import Progress
-from catalog.builder.scan import FoundFile, Scan, scan
+from catalog.builder.roots import present, roots
+from catalog.builder.scan import BARE, FoundFile, Scan, scan
 from catalog.builder.wire import Job, Outcome
+from catalog.builder.worker_count import default_workers
 from catalog.builder.workers import WorkerPool, WorkerSetup
 from catalog.folders import is_below
 from catalog.indexing import renew_index
-from catalog.sound_file import SoundFileError
 from catalog.store import RIGHTS
-from catalog.store_writer import StoreWriter
+from catalog.store_writer import UNSEEN, StoreWriter
 
 LOCK_FILE = ".build.lock"
 
@@ -35,9 +36,6 @@ _BATCH_S = 2.0
 _INDEX_EVERY_S, _INDEX_SHARE = 60.0, 0.05
 """So often, and at most for such a share of the time, the index is made anew while a build goes
 on: the first one of a large library takes hours, and the kiosk shall play what is done."""
-
-_UNSEEN = FileStamp(0, 0)
-"""Fits no file: what failed for a passing reason is tried again by the next build."""
 
 
 @dataclass(slots=True)
@@ -64,7 +62,7 @@ class BuildOptions:
     """How to build."""
 
     workers: int = 0
-    """Processes; 0 takes one per core."""
+    """Processes; 0 takes one per core, or as many as the memory holds."""
     dlut: Path | None = None
     """The Chinese emotion ontology, where the owner has it."""
     retry_failures: bool = False
@@ -88,14 +86,17 @@ def build(folders: Sequence[Path], folder: Path, options: BuildOptions) -> Build
         CatalogError: a folder is missing, another build is running, the disk is full ...
     """
     began = time.monotonic()
-    given = _present(folders, options.may_be_away)
+    if not folders:
+        options = replace(options, may_be_away=True)
+    given = present(folders, may_be_away=options.may_be_away)
     with alone(folder), StoreWriter(folder) as store:
         report = BuildReport()
         try:
-            if options.may_be_away and not options.only_these:
-                report.notices += _others(store, given)
-            roots = _roots(store, given, options)
-            _Build(store, folder, roots, options, report).run()
+            tops, told = roots(
+                store, given, only_these=options.only_these, may_be_away=options.may_be_away
+            )
+            report.notices += told
+            _Build(store, folder, tops, options, report).run()
         except KeyboardInterrupt:
             report.interrupted = True
         else:
@@ -139,18 +140,29 @@ class _Build:
         self._options = options
         self._report = report
         self._fingerprint = analysis_fingerprint(options.dlut)
+        self._with_track: Collection[Path] = ()
+        """The files that stay playable, whatever befalls the machine that analyses them."""
 
     def run(self) -> None:
         found = scan(self._roots)
         self._report.found = len(found.files)
         self._note_problems(found)
-        todo = self._without_moved(self._changed(found.files))
+        todo = self._todo(found.files)
         if todo:
             self._analyse(todo)
         self._forget_gone(found)
 
-    def _changed(self, files: Sequence[FoundFile]) -> list[FoundFile]:
+    def _todo(self, files: Sequence[FoundFile]) -> list[FoundFile]:
+        """Return what must be analysed; a content known under another path need not be."""
         known = self._store.known_files()
+        moves = take_moved(self._store, self._changed(files, known), known, self._fingerprint)
+        self._report.moved = moves.count
+        self._with_track = moves.with_track
+        return moves.to_analyse
+
+    def _changed(
+        self, files: Sequence[FoundFile], known: Mapping[str, KnownFile]
+    ) -> list[FoundFile]:
         failures = {} if self._options.retry_failures else self._store.failures()
         todo = []
         for file in files:
@@ -162,30 +174,15 @@ class _Build:
         return todo
 
     def _note_problems(self, found: Scan) -> None:
+        doubts = list(found.lost)
+        if self._options.may_be_away and not self._options.only_these:
+            doubts += [(path, BARE) for path in found.bare]
+        found.problems += [(path, why) for path, why in doubts if self._store.knows_below(path)]
         if not found.problems:
             return
         with self._store.batch():
             for path, reason in found.problems:
-                self._store.put_failure(Failure(path, _UNSEEN, reason, self._fingerprint))
-
-    def _without_moved(self, todo: Sequence[FoundFile]) -> list[FoundFile]:
-        """Return what must be analysed; a content known under another path need not be."""
-        sizes = self._store.known_sizes() if todo else set()
-        moved = {}
-        for file in todo:
-            if file.stamp.size in sizes and (digest := _digest(file.path)):
-                moved[file.path] = digest
-        rest = []
-        with self._store.batch():
-            for file in todo:
-                digest = moved.get(file.path)
-                if digest and self._store.put_known(
-                    file.path, file.stamp, digest, self._fingerprint
-                ):
-                    self._report.moved += 1
-                else:
-                    rest.append(file)
-        return rest
+                self._store.put_failure(Failure(path, UNSEEN, reason, self._fingerprint))
 
     def _analyse(self, todo: Sequence[FoundFile]) -> None:
         stamps = {file.path: file.stamp for file in todo}
@@ -217,8 +214,8 @@ class _Build:
             from catalog.builder.cluster import ClusterPool
 
             return ClusterPool(self._options.scheduler, self._fingerprint, self._options.dlut)
-        count = min(self._options.workers or os.cpu_count() or 1, jobs)
-        return WorkerPool(count, WorkerSetup(self._fingerprint, self._options.dlut))
+        count = self._options.workers or default_workers(with_ontology=bool(self._options.dlut))
+        return WorkerPool(min(count, jobs), WorkerSetup(self._fingerprint, self._options.dlut))
 
     def _keep(self, done: Sequence[tuple[Job, Outcome]], stamps: dict[Path, FileStamp]) -> None:
         with self._store.batch():
@@ -228,9 +225,10 @@ class _Build:
                     self._store.put_track(job.path, stamp, outcome.analysis)
                     self._report.analysed += 1
                 else:
-                    seen = _UNSEEN if outcome.passing else stamp
+                    seen = UNSEEN if outcome.passing else stamp
                     self._store.put_failure(
-                        Failure(job.path, seen, outcome.failure, self._fingerprint)
+                        Failure(job.path, seen, outcome.failure, self._fingerprint),
+                        keeps_track=outcome.passing and job.path in self._with_track,
                     )
                 if outcome.notice and outcome.notice not in self._report.notices:
                     self._report.notices.append(outcome.notice)
@@ -251,9 +249,9 @@ class _Build:
             and (self._options.only_these or is_below(Path(path), self._roots))
             and not is_below(Path(path), troubled)
         } | _moved_from(files, here)
-        if gone:
-            with self._store.batch():
-                self._store.forget_paths(gone)
+        with self._store.batch():
+            self._store.forget_mended(self._fingerprint)
+            self._store.forget_paths(gone)
         self._report.removed = len(files.keys() & gone)
 
 
@@ -265,49 +263,6 @@ def _moved_from(files: Mapping[str, KnownFile], here: Collection[str]) -> set[st
         for path, known in files.items()
         if path not in here and known.track_id in found and not os.path.exists(path)  # noqa: PTH110 - Path's raises where one may not look
     }
-
-
-def _roots(store: StoreWriter, given: Sequence[Path], options: BuildOptions) -> list[Path]:
-    """Return the folders to visit and remember them for builds without any."""
-    before = store.roots()
-    if not given and not before:
-        raise CatalogError("say where the music is: attune catalog build DIR")
-    kept = [] if options.only_these and given else before
-    roots = list(dict.fromkeys([*kept, *given]))
-    if roots != before:
-        with store.batch():
-            store.put_roots(roots)
-    return list(given) or _present(before, may_be_away=True)
-
-
-def _others(store: StoreWriter, given: Sequence[Path]) -> list[str]:
-    """Say which folders the settings no longer name, where they name any: their tracks stay."""
-    others = [str(root) for root in store.roots() if not is_below(root, given)] if given else []
-    if not others:
-        return []
-    return [
-        f"the tracks of {', '.join(others)}, which an earlier build took, stay:"
-        " `attune catalog build --only` forgets them"
-    ]
-
-
-def _digest(path: Path) -> bytes | None:
-    try:
-        return digest_of(path)
-    except SoundFileError:
-        return None  # The analysis will meet it again and give the reason.
-
-
-def _present(folders: Sequence[Path], may_be_away: bool) -> list[Path]:
-    """Return the folders with their whole paths; one that is away is met again by the scan."""
-    whole = [folder.expanduser().absolute() for folder in folders]
-    away = [folder for folder in whole if not folder.exists()]
-    if away and not (may_be_away and len(away) < len(whole)):
-        raise CatalogError(f"{away[0]}: there is no such folder")
-    for folder in whole:
-        if folder.exists() and not folder.is_dir():
-            raise CatalogError(f"{folder}: is a file; name the folder that holds the music")
-    return whole
 
 
 @contextmanager

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from catalog.analysis import FileStamp
-from catalog.folders import is_below
+from catalog.folders import is_below, readable
 
 EXTENSIONS = frozenset({
     ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".m4b", ".aac", ".wav", ".aif", ".aiff",
@@ -21,6 +22,14 @@ SIDECAR_EXTENSIONS = (".lrc", ".txt")
 
 AWAY = "is not there now; the tracks below it stay in the catalogue"
 """Said of a folder named before: a disk that is not plugged in."""
+
+BARE = (
+    "is empty now, as where no disk is mounted; the tracks below it stay in the catalogue"
+    " (to forget them: `attune catalog build` and this folder)"
+)
+"""Said of such a folder where the place of the disk is left, and nothing in it."""
+
+_GONE = (FileNotFoundError, NotADirectoryError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,21 @@ class Scan:
     files: list[FoundFile] = field(default_factory=list)
     problems: list[tuple[Path, str]] = field(default_factory=list)
     """Folders and files that could not even be looked at, with the reason."""
+    bare: list[Path] = field(default_factory=list)
+    """Named folders, by all names they were met under, that hold nothing at all."""
+    lost: list[tuple[Path, str]] = field(default_factory=list)
+    """What can be no folder now, with the reason: a problem if music was known below it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """Where a scan may go, and where it has been."""
+
+    tops: Sequence[Path]
+    """The folders named, their links followed."""
+    bare: frozenset[tuple[int, int]]
+    """Those of them that hold nothing: device and inode."""
+    visited: set[tuple[int, int]] = field(default_factory=set)
 
 
 def scan(folders: Sequence[Path]) -> Scan:
@@ -49,38 +73,56 @@ def scan(folders: Sequence[Path]) -> Scan:
     folders are left out.
     """
     result = Scan()
-    visited: set[tuple[int, int]] = set()
-    tops = [folder.resolve() for folder in folders]
+    tops = [Path(os.path.realpath(folder)) for folder in folders]  # Path's raises for loops.
+    ground = _Ground(tops, frozenset(_without_content(tops)))
     for folder in folders:
-        for entries in _walk(folder, tops, visited, result):
+        for entries in _walk(folder, ground, result):
             _collect(entries, result)
     unique = {file.path: file for file in result.files}
     result.files = [unique[path] for path in sorted(unique)]
     return result
 
 
-def _walk(
-    top: Path, tops: Sequence[Path], visited: set[tuple[int, int]], result: Scan
-) -> Iterator[list[os.DirEntry[str]]]:
+def _without_content(tops: Sequence[Path]) -> Iterator[tuple[int, int]]:
+    """Yield device and inode of the folders in which there is nothing, not even hidden."""
+    for top in tops:
+        with suppress(OSError), os.scandir(top) as listing:
+            if next(listing, None) is None:
+                status = top.stat()
+                yield status.st_dev, status.st_ino
+
+
+def _walk(top: Path, ground: _Ground, result: Scan) -> Iterator[list[os.DirEntry[str]]]:
+    here = Path(os.path.realpath(top))
+    others = [other for other in ground.tops if other != here]
     waiting = [top]
     while waiting:
         folder = waiting.pop()
         try:
             status = folder.stat()
-            if (status.st_dev, status.st_ino) in visited:
+            inode = (status.st_dev, status.st_ino)
+            if inode in ground.bare:
+                result.bare.append(Path(readable(folder)))
+            if inode in ground.visited:
                 continue
-            visited.add((status.st_dev, status.st_ino))
+            ground.visited.add(inode)
             with os.scandir(folder) as listing:
                 entries = [entry for entry in listing if not entry.name.startswith(".")]
         except OSError as error:
-            is_away = folder == top and isinstance(error, FileNotFoundError)
-            result.problems.append(
-                (folder, AWAY if is_away else f"cannot be read: {error.strerror}")
-            )
+            is_away = folder == top and isinstance(error, _GONE)
+            _note(result, folder, AWAY if is_away else f"cannot be read: {error.strerror}")
             continue
-        entries = [entry for entry in entries if not _leads_out(entry, tops, result)]
-        waiting.extend(Path(entry.path) for entry in entries if _is_folder(entry))
+        entries = [entry for entry in entries if not _leads_out(entry, ground.tops, result)]
+        for entry in entries:
+            if _is_folder(entry, result):
+                waiting.append(Path(entry.path))
+            elif entry.is_symlink():
+                _note_lost(entry, others, result)
         yield entries
+
+
+def _note(result: Scan, path: str | Path, reason: str) -> None:
+    result.problems.append((Path(readable(path)), reason))
 
 
 def _leads_out(entry: os.DirEntry[str], tops: Sequence[Path], result: Scan) -> bool:
@@ -90,18 +132,31 @@ def _leads_out(entry: os.DirEntry[str], tops: Sequence[Path], result: Scan) -> b
     target = Path(os.path.realpath(entry.path))
     if is_below(target, tops):
         return False
-    if _is_folder(entry) or Path(entry.name).suffix.lower() in EXTENSIONS:
-        result.problems.append((
-            Path(os.fsencode(entry.path).decode("utf-8", "backslashreplace")),
-            f"is a link out of the music folders, to {target}: name that folder, too",
-        ))  # fmt: skip
+    if _is_folder(entry, result) or Path(entry.name).suffix.lower() in EXTENSIONS:
+        reason = f"is a link out of the music folders, to {readable(target)}: name that folder, too"
+        _note(result, entry.path, reason)
     return True
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
+def _note_lost(link: os.DirEntry[str], others: Sequence[Path], result: Scan) -> None:
+    """Note a link to nothing, if the disk of another named folder would be there.
+
+    In the folder that is being read a link to nothing is one whose target was deleted.
+    """
+    try:
+        link.stat()
+    except _GONE:
+        if is_below(Path(os.path.realpath(link.path)), others):
+            result.lost.append((Path(readable(link.path)), AWAY))
+    except OSError:
+        pass  # Noted when it was asked whether it is a folder.
+
+
+def _is_folder(entry: os.DirEntry[str], result: Scan) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # A link to itself: met again, and named, as a file.
+    except OSError as error:  # A link to itself, a target or a disk that may not be looked at.
+        result.lost.append((Path(readable(entry.path)), f"cannot be read: {error.strerror}"))
         return False
 
 
@@ -119,11 +174,10 @@ def _collect(entries: Sequence[os.DirEntry[str]], result: Scan) -> None:
                 continue
             sidecar, mark = _sidecar(stem, names)
         except UnicodeEncodeError:
-            readable = Path(os.fsencode(entry.path).decode("utf-8", "backslashreplace"))
-            result.problems.append((readable, "its name is not valid UTF-8: rename the file"))
+            _note(result, entry.path, "its name is not valid UTF-8: rename the file")
             continue
         except OSError as error:
-            result.problems.append((path, f"cannot be read: {error.strerror}"))
+            _note(result, entry.path, f"cannot be read: {error.strerror}")
             continue
         stamp = FileStamp(status.st_size, status.st_mtime_ns, mark)
         result.files.append(FoundFile(path, stamp, sidecar))

@@ -48,7 +48,12 @@ def _add_build(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "attune catalog build ~/Music /mnt/usb/music --workers 2",
     )
     build.add_argument("music", type=Path, nargs="*", metavar="DIR", help="folder with music")
-    build.add_argument("--workers", type=_positive, default=0, help="processes (default: cores)")
+    build.add_argument(
+        "--workers",
+        type=_positive,
+        default=0,
+        help="processes (default: cores, fewer where memory is short)",
+    )
     build.add_argument(
         "--only", action="store_true", help="forget the music outside the folders named here"
     )
@@ -78,7 +83,12 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         metavar="DIR",
         help="where the albums are kept (default: %(default)s)",
     )
-    demo.add_argument("--workers", type=_positive, default=0, help="processes (default: cores)")
+    demo.add_argument(
+        "--workers",
+        type=_positive,
+        default=0,
+        help="processes (default: cores, fewer where memory is short)",
+    )
     demo.add_argument("--all", action="store_true", help="every album known, not the small set")
 
 

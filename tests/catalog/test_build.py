@@ -252,6 +252,39 @@ def test_a_file_that_crashes_its_worker_costs_only_itself(
     assert failures == ["done", crashed, "done"]
 
 
+KILLED = """\
+import os, sys
+print("ready", flush=True)
+sys.stdin.readline()
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_worker_that_is_killed_costs_no_track_whose_analysis_is_merely_old(
+    music: Path, catalogue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one whose content alone is known: it may be played under its new name."""
+    (music / "sad.mp3").rename(music / "track.mp3")
+    build([music], catalogue, ONE)
+    (music / "happy.flac").rename(music / "moved.flac")
+    with monkeypatch.context() as patch:
+        patch.setattr(building, "analysis_fingerprint", lambda _dlut: "of a later Attune")
+        patch.setattr(WorkerSetup, "command", lambda _setup: [sys.executable, "-c", KILLED])
+        report = build([music], catalogue, ONE)
+    killed = "the process that analysed it was ended by SIGKILL"
+    assert reasons(report) == {"moved.flac": killed, "track.mp3": killed}
+    assert report.in_index == 2
+    # The Attune before is back: its analyses are good.
+    report = build([music], catalogue, ONE)
+    assert (report.analysed, report.in_index, report.failures) == (0, 2, [])
+
+    (music / "track.mp3").write_bytes((music / "track.mp3").read_bytes() + b"other music")
+    with monkeypatch.context() as patch:
+        patch.setattr(WorkerSetup, "command", lambda _setup: [sys.executable, "-c", KILLED])
+        report = build([music], catalogue, ONE)
+    assert (reasons(report), report.in_index) == ({"track.mp3": killed}, 1)
+
+
 def test_a_file_that_takes_for_ever_is_given_up(
     sounds: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

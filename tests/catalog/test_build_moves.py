@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from catalog.analysis import CatalogError, EvidencePart
+from catalog.builder import building, moves
+from catalog.builder.analyse import digest_of
 from catalog.builder.building import BuildOptions, build
 from catalog.builder.scan import AWAY
 from catalog.emotions import point_from_va
@@ -82,6 +84,77 @@ def test_a_copy_that_gets_other_tags_leaves_the_track_to_the_other_file(
     shutil.copy(music / "happy.flac", music / "copy.flac")
     build([music], catalogue, ONE)
     assert titles(catalogue) == ["Happy joy", "Sad tears"]
+
+
+def ban(folder: Path, path: Path) -> int:
+    with StoreWriter(folder) as store:
+        number = store.find_track_id(path)
+        assert number is not None
+        with store.batch():
+            store.ban(number, True)
+    return number
+
+
+def test_a_banned_song_in_two_files_stays_banned_and_labelled_in_other_tags(
+    music: Path, catalogue: Path
+) -> None:
+    songs = [music / "happy.flac", music / "best/song.flac"]
+    songs[1].parent.mkdir()
+    shutil.copy(*songs)
+    build([music], catalogue, ONE)
+    number = ban(catalogue, songs[0])
+    part = EvidencePart("label", 1.0, 0.9, point_from_va(-0.5, 0.5), "mine.csv")
+    with StoreWriter(catalogue) as store, store.batch():
+        store.put_imported(number, part)
+    for song in songs:
+        write_tone(song, 1.5, tags=HAPPY | {"artist": "A. Artist"})
+    report = build([music], catalogue, ONE)
+    assert (report.analysed, report.in_index) == (2, 1)
+    with Library.open(catalogue) as library:
+        track = library.find(str(songs[0]))
+        assert track is not None
+        assert track.artist == "A. Artist"
+        assert track.track_id in library.info().banned
+        assert "label" in {one.part.source for one in library.explain(track.track_id).parts}
+
+
+@pytest.mark.parametrize("tags", [{"title": "A"}, HAPPY], ids=["named by path", "named by tags"])
+def test_a_ban_stays_with_the_music_where_files_of_one_length_move_on_by_one(
+    tmp_path: Path, catalogue: Path, tags: dict[str, str]
+) -> None:
+    music = tmp_path / "music"
+    first, second, third = (music / f"{number}.wav" for number in (1, 2, 3))
+    write_tone(first, 2.0, tags=tags)
+    write_tone(second, 2.0, frequency_hz=500, tags=tags)
+    build([music], catalogue, ONE)
+    number = ban(catalogue, first)
+    second.rename(third)
+    first.rename(second)
+    write_tone(first, 2.0, frequency_hz=300, tags=tags)
+    build([music], catalogue, ONE)
+    with Library.open(catalogue) as library:
+        assert library.info().banned == (number,)
+        banned = library.find(str(second))
+        assert banned is not None
+        assert banned.track_id == number
+        assert {track.path for track in library.tracks()} == {first, second, third}
+
+
+def test_a_file_whose_analysis_alone_is_old_is_not_read_twice(
+    music: Path, catalogue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build([music], catalogue, ONE)
+    (music / "happy.flac").rename(music / "moved.flac")
+    read: list[str] = []
+
+    def digest(path: Path) -> bytes:
+        read.append(path.name)
+        return digest_of(path)
+
+    monkeypatch.setattr(moves, "digest_of", digest)
+    monkeypatch.setattr(building, "analysis_fingerprint", lambda _dlut: "of a later Attune")
+    assert build([music], catalogue, ONE).analysed == 2
+    assert read == ["moved.flac"]
 
 
 def test_new_lyrics_beside_a_file_make_it_new(music: Path, catalogue: Path) -> None:

@@ -379,6 +379,33 @@ def test_a_disk_that_fills_up_under_the_index_costs_nothing(tmp_path: Path) -> N
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 100_000
 
 
+def test_what_a_power_cut_left_is_gone_after_the_next_write(tmp_path: Path) -> None:
+    for name in (".index-4711.tmp", f".{MANIFEST_FILE}.4711.tmp"):
+        (tmp_path / name).write_bytes(b"half")
+    manifest = write(tmp_path, 100)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {MANIFEST_FILE, manifest.file}
+
+
+def test_an_index_that_is_replaced_while_it_is_opened_is_opened_as_it_is_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, 100)
+    times = []
+
+    def too_late(folder: Path, manifest: Manifest) -> object:
+        times.append(1)
+        if len(times) == 1:
+            write(folder, 200)
+        return read_blocks(folder, manifest)
+
+    monkeypatch.setattr(index_file, "read_blocks", too_late)
+    assert load(tmp_path).count == 200
+    (tmp_path / read_manifest(tmp_path).file).unlink()
+    with pytest.raises(CatalogError, match="No such file"):
+        load(tmp_path)
+
+
 def test_an_open_index_goes_on_when_it_is_replaced(tmp_path: Path) -> None:
     write(tmp_path, 500)
     opened = load(tmp_path)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from catalog.builder.scan import AWAY, scan
 
 
@@ -85,3 +87,52 @@ def test_a_name_that_is_not_utf8_is_named(tmp_path: Path) -> None:
     [(path, reason)] = found.problems
     assert path.name == "bad\\xff.mp3"
     assert "rename" in reason
+
+
+def test_names_that_are_not_utf8_are_told_as_text_wherever_they_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    music, elsewhere = tmp_path / "music", Path(os.fsdecode(os.fsencode(tmp_path) + b"/M\xfcsik"))
+    locked = Path(os.fsdecode(os.fsencode(music) + b"/zu\xff"))
+    touch(music / "own.mp3")
+    touch(elsewhere / "1.mp3")
+    locked.mkdir()
+    (music / "album").symlink_to(elsewhere)
+    real = os.scandir
+
+    def denied(folder: Path) -> object:
+        if folder == locked:
+            raise PermissionError(13, "Permission denied")
+        return real(folder)
+
+    monkeypatch.setattr(os, "scandir", denied)
+    found = scan([music])
+    told = {path.name: reason for path, reason in found.problems}
+    assert told.keys() == {"album", "zu\\xff"}
+    assert f"to {tmp_path}/M\\xfcsik: name that folder" in told["album"]
+    for path, reason in found.problems:
+        f"{path} {reason}".encode()
+
+
+def test_a_link_to_nothing_may_be_one_to_a_disk_that_is_away(tmp_path: Path) -> None:
+    music, stick, mounted = tmp_path / "music", tmp_path / "stick", tmp_path / "usb"
+    touch(music / "own.mp3")
+    mounted.mkdir()
+    (music / "favourites").symlink_to(stick / "best")
+    (music / "deleted").symlink_to(music / "old")
+    (music / "elsewhere").symlink_to(tmp_path / "none")
+    (music / "from-usb").symlink_to(mounted)
+    found = scan([music, stick, mounted])
+    assert found.lost == [(music / "favourites", AWAY)]
+    assert sorted(found.bare) == [music / "from-usb", mounted]
+    assert found.problems == [(stick, AWAY)]
+    (mounted / ".hidden").write_bytes(b"")
+    assert scan([music, stick, mounted]).bare == []
+
+
+def test_a_folder_that_is_a_link_to_itself_is_a_problem_and_not_the_end(tmp_path: Path) -> None:
+    touch(tmp_path / "music/1.mp3")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    found = scan([tmp_path / "loop", tmp_path / "music"])
+    assert len(found.files) == 1
+    assert [path.name for path, _ in found.problems] == ["loop"]
