@@ -77,6 +77,31 @@ def fibrillating(seed: int, rate_bpm: float, spread: float, duration_s: float = 
     return Pulse(wave, RATE_HZ, peaks_s[peaks_s < duration_s - 0.2])
 
 
+def with_second_waves(rate_bpm: float, second: float, delay_s: float, seed: int = 1) -> Pulse:
+    """Return 75 s of a pulse whose beats have a second wave, ``second`` of the first in height and
+    ``delay_s`` later; the breath moves the beats by 4 %, chance by 1 %."""
+    rng = np.random.default_rng(seed)
+    rr_s = 60 / rate_bpm * (1 + 0.01 * rng.standard_normal(240))
+    peaks_s = 0.4 + np.cumsum(rr_s * (1 + 0.04 * np.sin(np.pi / 2 * np.cumsum(rr_s))))
+    wave = _of_two_parts(peaks_s, np.ones(240), second, delay_s)
+    return Pulse(wave + 0.02 * rng.standard_normal(len(wave)), RATE_HZ, peaks_s[peaks_s < 74.8])
+
+
+def pairs_of_beats(strength: float, early_s: float = 0.55) -> NDArray[np.float64]:
+    """Return 75 s at 75 beats a minute of which every second one is early and weaker."""
+    at_s = 0.4 + np.cumsum(np.tile([early_s, 1.6 - early_s], 46))
+    return _of_two_parts(at_s, np.tile([strength, 1.0], 46), 0.42, 0.24)
+
+
+def _of_two_parts(
+    peaks_s: NDArray[np.float64], heights: NDArray[np.float64], second: float, delay_s: float
+) -> NDArray[np.float64]:
+    since_s = np.arange(int(75 * RATE_HZ))[:, None] / RATE_HZ - peaks_s
+    beats = np.exp(-0.5 * (since_s / 0.065) ** 2)
+    beats += second * np.exp(-0.5 * ((since_s - delay_s) / 0.085) ** 2)
+    return np.asarray(beats @ heights, np.float64)
+
+
 def blocks(
     samples: NDArray[np.float64],
     rate_hz: float = RATE_HZ,

@@ -59,6 +59,8 @@ class Fit:
     """Standard error of its time."""
     match: NDArray[np.float64]
     """Correlation -1..1 with the mean beat."""
+    height: NDArray[np.float64]
+    """Times the mean beat."""
     trusted: NDArray[np.bool_]
     """Those the mean beat may be made of."""
     good: NDArray[np.bool_]
@@ -89,7 +91,7 @@ def fit_beats(
         was_trusted = trusted
         parts = fine.take(at[:, None] + frame.offsets, mode="clip")
         mean = MeanBeat.of(parts, trusted, frame, rate_hz)
-        shift_s, error_s, trusted = mean.compare(parts)
+        shift_s, error_s, height, trusted = mean.compare(parts)
         if np.count_nonzero(trusted) < 3:
             return None
         far = np.count_nonzero(np.abs(shift_s) > CLOSE / rate_hz)
@@ -98,7 +100,7 @@ def fit_beats(
     match = _match(parts[:, : frame.shape], trusted)
     settled = np.abs(shift_s) < SETTLED / rate_hz
     good = trusted & settled & _like_the_others(match, error_s, trusted)
-    return Fit(at, shift_s, error_s, match, trusted, good, mean)
+    return Fit(at, shift_s, error_s, match, height, trusted, good, mean)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +132,9 @@ class MeanBeat:
 
     def compare(
         self, parts: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-        """Return how far each row is shifted, in s, how exactly that is known, and if trusted."""
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+        """Return how far each row is shifted, in s, how exactly that is known, how high it is
+        beside the mean beat, and if trusted."""
         fitted = parts[:, self.frame.fitted] @ self.frame.level_out
         terms = fitted @ self.solve.T
         scale = terms[:, 0]
@@ -141,7 +144,7 @@ class MeanBeat:
         noise = self.frame.noise * float(self.solve[1] @ self.solve[1])
         error_s = np.sqrt(np.einsum("ij,ij->i", fitted, fitted) * noise) / np.abs(safe)
         trusted = (scale > AMPLITUDES[0]) & (scale < AMPLITUDES[1]) & (error_s < MAX_JITTER_S)
-        return shift_s, error_s, trusted
+        return shift_s, error_s, scale, trusted
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,16 +187,19 @@ def _frame(first: int, last: int, fit_first: int, fit_last: int, rate_hz: float)
         np.concatenate((shape, shape[fitted] - 1, shape[fitted] + 1)),
         len(shape),
         fitted,
-        _level_out(len(shape[fitted])),
+        level_out(len(shape[fitted])),
         _noise_factor(len(shape[fitted]), rate_hz / STEP),
     )
 
 
-def _level_out(count: int) -> NDArray[np.float64]:
+@lru_cache(maxsize=32)
+def level_out(count: int) -> NDArray[np.float64]:
     """Return the (n, n) matrix that takes the straight line out of n even samples."""
     line = np.stack((np.ones(count), np.linspace(-1.0, 1.0, count)))
     line /= np.sqrt(np.einsum("ij,ij->i", line, line))[:, None]
-    return np.asarray(np.eye(count) - line.T @ line)
+    matrix = np.asarray(np.eye(count) - line.T @ line)
+    matrix.setflags(write=False)
+    return matrix
 
 
 def _steps(part_s: tuple[float, float], period_s: float, coarse_hz: float) -> tuple[int, int]:

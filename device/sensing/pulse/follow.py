@@ -23,6 +23,7 @@ from device.sensing.pulse.beats import (
     same_beat_s,
     usual_step_s,
 )
+from device.sensing.pulse.doubt import unseen_before
 from device.sensing.pulse.fit import SHAPE_S, Fit, MeanBeat, fit_beats, frame_of
 from device.sensing.pulse.rhythm import PERIOD_S, longest_lag, rhythm_of
 from device.sensing.pulse.systoles import even_power, find_systoles, highest_within
@@ -54,9 +55,12 @@ class _Strips:
     at: NDArray[np.int64]
     """Where in its strip the beat lies."""
     trusted: NDArray[np.bool_]
+    unseen: NDArray[np.bool_]
+    """Whether there is another beat before it."""
 
     def __getitem__(self, which: slice) -> _Strips:
-        return _Strips(self.wave[which], self.starts_s[which], self.at[which], self.trusted[which])
+        return _Strips(self.wave[which], self.starts_s[which], self.at[which],
+                       self.trusted[which], self.unseen[which])  # fmt: skip
 
     def __add__(self, other: _Strips) -> _Strips:
         return _Strips(
@@ -64,6 +68,7 @@ class _Strips:
             np.concatenate((self.starts_s, other.starts_s)),
             np.concatenate((self.at, other.at)),
             np.concatenate((self.trusted, other.trusted)),
+            np.concatenate((self.unseen, other.unseen)),
         )
 
 
@@ -113,17 +118,19 @@ class BeatFollower:
         self._period_s = period_s or self._period_s
         peaks = highest_within(systoles, coarse, same_beat_s(self._period_s) * self._coarse_hz)
         peaks = inside(peaks, len(coarse), self._coarse_hz)
+        unseen = unseen_before(coarse, peaks, self._coarse_hz)
         kept = self._kept(window_starts_s + edge(self._coarse_hz) / self._coarse_hz, settled_s)
         if kept is not None and len(kept.at):
             from_s = kept.starts_s[-1] + kept.at[-1] / self._fine_hz + same_beat_s(self._period_s)
             from_s = max(from_s, settled_s - PERIOD_S[1])
-            peaks = peaks[starts_s + peaks / self._coarse_hz >= from_s]
-        new = self._cut(wave.fine, peaks * STEP, starts_s)
+            is_new = starts_s + peaks / self._coarse_hz >= from_s
+            peaks, unseen = peaks[is_new], unseen[is_new]
+        new = self._cut(wave.fine, peaks * STEP, starts_s, unseen)
         strips = new if kept is None else kept + new
         fit = self._fit(strips, len(strips.at) - len(new.at))
         if period_s is None:
             return no_beats()
-        return beats_of(fit, strips.starts_s - window_starts_s, self._fine_hz)
+        return beats_of(fit, strips.starts_s - window_starts_s, self._fine_hz, strips.unseen)
 
     def _kept(self, from_s: float, to_s: float) -> _Strips | None:
         """Return the strips of the beats that lie in the window and are settled."""
@@ -138,7 +145,9 @@ class BeatFollower:
         """Where in its strip a beat is first looked for."""
         return round((ROOM_S - SHAPE_S[0]) * self._fine_hz)
 
-    def _cut(self, fine: Wave, peaks: NDArray[np.int64], starts_s: float) -> _Strips:
+    def _cut(
+        self, fine: Wave, peaks: NDArray[np.int64], starts_s: float, unseen: NDArray[np.bool_]
+    ) -> _Strips:
         """Return the strips around the ``peaks`` of the tail."""
         before = self._before
         width = before + round((ROOM_S + SHAPE_S[1]) * self._fine_hz)
@@ -147,6 +156,7 @@ class BeatFollower:
             starts_s + (peaks - before) / self._fine_hz,
             np.full(len(peaks), before),
             np.zeros(len(peaks), np.bool_),
+            unseen,
         )
 
     def _fit(self, strips: _Strips, known: int) -> Fit | None:
@@ -163,7 +173,7 @@ class BeatFollower:
         frame, mean = frame_of(self._period_s, self._fine_hz), self._mean
         if mean is not None and mean.frame is frame and np.count_nonzero(trusted) >= 3:
             # The new ones are brought to where the others are; then mostly one round fits them all.
-            shift_s, _, trusted[known:] = mean.compare(
+            shift_s, _, _, trusted[known:] = mean.compare(
                 fine.take(at[known:, None] + frame.offsets, mode="clip")
             )
             at[known:] += np.rint(shift_s * self._fine_hz).astype(np.int64)

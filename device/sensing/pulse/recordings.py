@@ -115,7 +115,10 @@ def _parse(text: str, path: Path) -> tuple[list[str], NDArray[np.float64]]:
         raise RecordingError(f"{path}: is empty")
     # A comma beside semicolons or tabs is the decimal mark of half of the world.
     marks = ";" if ";" in lines[0] else "\t" if "\t" in lines[0].strip() else ", "
-    delimiter = max(marks, key=lambda mark: lines[0].strip().count(mark))
+    head, below = lines[0].strip(), lines[min(1, len(lines) - 1)].strip()
+    # The names of columns may hold spaces: a delimiter is as often among the numbers.
+    alike = [mark for mark in marks if 0 < head.count(mark) == below.count(mark)]
+    delimiter = alike[0] if alike else max(marks, key=(head + below).count)
     rows = list(csv.reader(io.StringIO("\n".join(lines)), delimiter=delimiter,
                            skipinitialspace=True))  # fmt: skip
     first = [cell.strip() for cell in rows[0]]

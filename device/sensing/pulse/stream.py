@@ -13,7 +13,7 @@ from device.sensing.pulse.analysis import FINGER, MORE, STILL, PulseAnalysis, ju
 from device.sensing.pulse.beats import find_beats
 from device.sensing.pulse.follow import TAIL_S, BeatFollower
 from device.sensing.pulse.order import quantile
-from device.sensing.pulse.rhythm import lean, rhythm
+from device.sensing.pulse.rhythm import Rhythm, lean, rhythm
 from device.sensing.pulse.sensor_time import SensorTime
 from device.sensing.pulse.systoles import even_power
 from device.sensing.pulse.waveform import MAX_RATE_HZ, MIN_RATE_HZ, band_pass
@@ -42,6 +42,10 @@ White noise stays below 0.49 in 99 of 100 windows, a finger above 0.63 (syntheti
 GO_S, GO_STRENGTH, DOUBT_S = 3.0, 0.3, 0.6
 """A rhythm weaker than this, and not strong again for a while, is none: 2 s after a finger has
 left it is about 0.12, with a finger above 0.39 in 99 of 100 windows."""
+GO_PERIODS = 2.4
+"""Of a heart too slow for two beats in that time, as many: a wave is compared with itself no more
+than half of what is looked at later. At 34 to 48 beats a minute none was lost whose breath moves
+its beats by up to 10 % (synthetic waves)."""
 LEAN_S, LEAN_FROM_S, LEAN_EDGE_S, MIN_LEAN = 8.0, 5.0, 0.5, 0.45
 """Where the sensor cannot tell: a rhythm that leans so much is a finger beyond doubt. Fingers on
 a clip and on phones lean by more in 95 of 100 windows (0.54 and 0.84 the 1 % of two clips), tones
@@ -77,6 +81,8 @@ class PulseStream:
         self._analysis: PulseAnalysis | None = None
         self._found: PulseReading | None = None
         self._is_sure = False
+        self._period_s: float | None = None
+        """As the finger has come; one that beats twice as fast may repeat itself so too."""
 
     def forget(self) -> None:
         """Drop all that was measured; that a finger is there stays known, as a lamp would."""
@@ -229,30 +235,41 @@ class PulseStream:
         return False if looked or self._finger_on is False else None
 
     def _has_come(self, now: float) -> bool:
-        regular = self._window_s >= COME_S and self._regularity(COME_S) >= COME_STRENGTH
+        found = self._rhythm(COME_S) if self._window_s >= COME_S else Rhythm(None, 0.0)
+        regular = found.strength >= COME_STRENGTH
         self._doubted_at = None
         self._hoped_at = (self._hoped_at or now) if regular else None
+        self._period_s = found.period_s
         return self._hoped_at is not None and now - self._hoped_at >= HOPE_S
 
     def _still_there(self, now: float) -> bool:
         self._hoped_at = None
-        if self._window_s < GO_S:
+        span_s = self._going_span_s()
+        if self._window_s < span_s:
             return True
-        regularity = self._regularity(GO_S)
-        if regularity >= COME_STRENGTH:
+        strength = self._rhythm(span_s).strength
+        if strength >= COME_STRENGTH:
             self._doubted_at = None
-        elif regularity < GO_STRENGTH and self._doubted_at is None:
+        elif strength < GO_STRENGTH and self._doubted_at is None:
             self._doubted_at = now
         return self._doubted_at is None or now - self._doubted_at < DOUBT_S
 
-    def _regularity(self, last_s: float) -> float:
+    def _going_span_s(self) -> float:
+        """Return how many of the last seconds tell whether the finger is still there."""
+        found = self._analysis
+        period_s = found.intervals.mean_s(least=RECENT_BEATS) if found else None
+        period_s = period_s or self._period_s
+        # Where nothing is known, after forgetting, the span of coming holds two of the longest.
+        return max(GO_S, GO_PERIODS * period_s) if period_s else COME_S
+
+    def _rhythm(self, last_s: float) -> Rhythm:
         """Return how regular the last seconds are; a step or silence among them breaks it."""
         wave = band_pass(self._samples[-int(last_s * self._rate_hz) - 1 :], self._rate_hz)
         coarse, rate_hz = wave.coarse, wave.coarse_rate_hz
         crossings = int(np.count_nonzero(np.diff(np.signbit(coarse))))
         if crossings > MAX_CROSSINGS_HZ * len(coarse) / rate_hz:
-            return 0.0
-        return rhythm(even_power(coarse, rate_hz), rate_hz).strength
+            return Rhythm(None, 0.0)
+        return rhythm(even_power(coarse, rate_hz), rate_hz)
 
     def _leans(self) -> bool:
         """Return whether the last seconds rise and fall as a heart's beats do."""

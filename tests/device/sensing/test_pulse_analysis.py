@@ -13,11 +13,18 @@ from device.commands.pulse import analyse_file
 from device.sensing.pulse import analyse
 from device.sensing.pulse.analysis import PulseAnalysis, judge
 from device.sensing.pulse.beats import Beats
+from device.sensing.pulse.doubt import holds_second_waves
 from device.sensing.pulse.hrv import Hrv
 from device.sensing.pulse.intervals import artefacts, intervals_of
 from firmware_bridge.simulated_finger import Phase, beat_times, simulated_finger
 from tests.data_folder import data_folder
-from tests.fakes.pulse_waves import Pulse, fibrillating, pulse
+from tests.fakes.pulse_waves import (
+    Pulse,
+    fibrillating,
+    pairs_of_beats,
+    pulse,
+    with_second_waves,
+)
 
 
 def timing_errors_ms(true: Pulse, found_s: np.ndarray) -> np.ndarray:
@@ -72,22 +79,68 @@ def test_beats_that_wax_and_wane_with_the_breath_are_all_counted(
     assert found.hrv.heart_rate_bpm == pytest.approx(120, abs=0.5)
 
 
-def pairs_of_beats(strength: float) -> np.ndarray:
-    """Return a minute at 100 Hz and 75 beats of which every second one is early and weaker."""
-    at_s = 0.4 + np.cumsum(np.tile([0.55, 1.05], 36))
-    time_s = np.arange(0, 60, 0.01)
-    since_s = time_s[:, None] - at_s
-    beats = np.exp(-0.5 * (since_s / 0.065) ** 2)
-    beats += 0.42 * np.exp(-0.5 * ((since_s - 0.24) / 0.085) ** 2)
-    return np.asarray(beats @ np.tile([strength, 1.0], 36))
-
-
-@pytest.mark.parametrize("strength", [0.5, 0.75, 1.0])
-def test_every_second_beat_early_is_never_half_the_rate(strength: float) -> None:
+@pytest.mark.parametrize("early_s", [0.55, 0.65])
+@pytest.mark.parametrize("strength", [0.2, 0.25, 0.3, 0.5, 0.75, 1.0])
+def test_every_second_beat_early_is_never_half_the_rate(strength: float, early_s: float) -> None:
     """Such a wave repeats itself only every two beats: no rate is told rather than 37."""
-    found = analyse(pairs_of_beats(strength), 100)
-    assert not found.accepted
-    assert found.hrv.heart_rate_bpm is None
+    rate = analyse(pairs_of_beats(strength, early_s)[:6000], 100).hrv.heart_rate_bpm
+    assert rate is None or rate == pytest.approx(75, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("rate_bpm", "second", "delay_s"), [(75, 0.7, 0.32), (70, 0.5, 0.36), (40, 0.6, 0.35)]
+)
+def test_a_strong_late_second_wave_is_no_beat(
+    rate_bpm: float, second: float, delay_s: float
+) -> None:
+    true = with_second_waves(rate_bpm, second, delay_s)
+    rate = analyse(true.samples, 100).hrv.heart_rate_bpm
+    assert rate == pytest.approx(true.heart_rate_bpm, abs=0.5)
+
+
+@pytest.mark.parametrize("rate_bpm", [70, 75, 80, 85, 90])
+@pytest.mark.parametrize("second", [0.5, 0.6, 0.7])
+@pytest.mark.parametrize("delay_s", [0.35, 0.38])
+def test_second_waves_half_a_period_late_are_not_counted(
+    rate_bpm: float, second: float, delay_s: float
+) -> None:
+    """Where it cannot be told whether they are beats, no rate is."""
+    true = with_second_waves(rate_bpm, second, delay_s)
+    rate = analyse(true.samples, 100).hrv.heart_rate_bpm
+    assert rate is None or rate == pytest.approx(true.heart_rate_bpm, abs=2)
+
+
+class TestWhatIsOpen:
+    def test_beats_that_alternate_in_height_alone_are_beats(self) -> None:
+        """As a failing heart's do (pulsus alternans): they come when the heart beats."""
+        times_s = np.cumsum(0.42 + 0.012 * np.random.default_rng(1).standard_normal(140))
+        heights = np.tile([1.3, 0.7], 70)
+        assert not holds_second_waves(times_s, heights)
+        uneven_s = times_s - np.tile([0.0, 0.03], 70)
+        assert holds_second_waves(uneven_s, heights)
+
+    def test_early_weak_beats_with_a_pause_after_them_are_beats(self) -> None:
+        heights, rr_s = np.ones(80), np.full(80, 0.85)
+        heights[5::9], rr_s[5::9], rr_s[6::9] = 0.5, 0.4, 1.3
+        assert not holds_second_waves(np.cumsum(rr_s), heights)
+
+    def test_a_few_second_waves_do_not_matter_and_some_do(self) -> None:
+        times_s, heights = np.arange(80) * 0.8, np.ones(80)
+        for count, are_held in ((0, False), (2, False), (4, True)):
+            at_s = np.concatenate((times_s, times_s[10 : 10 + count] + 0.35))
+            order = np.argsort(at_s)
+            high = np.concatenate((heights, np.full(count, 0.5)))
+            assert holds_second_waves(at_s[order], high[order]) == are_held
+
+    @pytest.mark.parametrize("rate_bpm", [34, 40, 48])
+    @pytest.mark.parametrize("noise", [0.012, 0.1, 0.2])
+    def test_in_the_long_wave_of_a_slow_heart_no_beat_is_seen(
+        self, rate_bpm: int, noise: float
+    ) -> None:
+        for seed in range(4):
+            true = pulse(60, rate_bpm, seed, noise=noise)
+            rate = analyse(true.samples, true.rate_hz).hrv.heart_rate_bpm
+            assert rate == pytest.approx(true.heart_rate_bpm, abs=0.5)
 
 
 @pytest.mark.parametrize(("rate_bpm", "spread"), [(65, 0.2), (85, 0.2), (105, 0.2), (105, 0.15)])

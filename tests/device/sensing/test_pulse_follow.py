@@ -17,7 +17,7 @@ from device.sensing.pulse import PulseAnalysis, PulseStream, analyse
 from device.sensing.pulse.analysis import judge
 from device.sensing.pulse.follow import TAIL_S, BeatFollower
 from tests.data_folder import data_folder
-from tests.fakes.pulse_waves import pulse
+from tests.fakes.pulse_waves import pairs_of_beats, pulse, with_second_waves
 
 Samples = NDArray[np.float64]
 
@@ -108,6 +108,24 @@ def test_a_recorded_finger_is_read_alike_both_ways() -> None:
     assert np.mean(verdicts) >= 0.95
     assert np.percentile(np.concatenate(rates), 95) < 0.5
     assert np.median(np.concatenate(changes)) < 0.5
+
+
+@pytest.mark.parametrize("strength", [0.25, 0.5])
+def test_early_beats_are_never_half_the_rate_while_they_are_followed(strength: float) -> None:
+    for whole, followed in both_ways(pairs_of_beats(strength), 100.0, step_s=3):
+        assert followed.hrv.heart_rate_bpm is None
+        assert whole.hrv.heart_rate_bpm is None
+
+
+@pytest.mark.parametrize(("rate_bpm", "delay_s"), [(75, 0.35), (75, 0.38), (80, 0.38), (40, 0.35)])
+def test_second_waves_are_never_counted_while_they_are_followed(
+    rate_bpm: float, delay_s: float
+) -> None:
+    true = with_second_waves(rate_bpm, 0.6, delay_s)
+    pairs = list(both_ways(true.samples, 100.0, step_s=3))
+    assert sum(a.accepted != b.accepted for a, b in pairs) <= 2
+    for rate in [b.hrv.heart_rate_bpm for _, b in pairs]:
+        assert rate is None or rate == pytest.approx(true.heart_rate_bpm, abs=4)
 
 
 class TestStarts:

@@ -142,7 +142,28 @@ class TestFinger:
         assert all(reading.finger_on for reading in there)
         assert not any(reading.finger_on for reading in after)
 
-    @pytest.mark.parametrize("rate_bpm", [50, 75, 100, 120])
+    @pytest.mark.parametrize("breath_ms", [20, 60])
+    @pytest.mark.parametrize("rate_bpm", [34, 36, 40, 42, 45])
+    def test_a_slow_heart_is_not_lost(self, rate_bpm: float, breath_ms: float) -> None:
+        """Of a sensor that cannot tell: three seconds do not hold two of its beats."""
+        true = pulse(40, rate_bpm, breath_ms=breath_ms)
+        sent = list(blocks(np.concatenate((true.samples, np.full(800, 30.0))), finger_on=None))
+        readings = follow(PulseStream(PulseSettings()), sent)
+        found_at = next(r.measured_at for r in readings if r.finger_on)
+        assert found_at < 6
+        assert all(r.finger_on for r in readings if found_at < r.measured_at <= 40)
+        told = [r.heart_rate_bpm for r in readings if 24 < r.measured_at <= 40]
+        assert all(rate == pytest.approx(true.heart_rate_bpm, abs=2) for rate in told)
+        assert not any(r.finger_on for r in readings if r.measured_at > 45.5)
+
+    def test_a_slow_heart_is_not_lost_when_what_was_measured_is_forgotten(self) -> None:
+        stream, true = PulseStream(PulseSettings()), pulse(40, 38)
+        sent = list(blocks(true.samples, finger_on=None))
+        follow(stream, sent[:100])
+        stream.forget()
+        assert all(r.finger_on for r in follow(stream, sent[100:]))
+
+    @pytest.mark.parametrize("rate_bpm", [36, 40, 45, 50, 75, 100, 120])
     def test_a_finger_is_beyond_doubt_when_it_was_held_for_a_yes(self, rate_bpm: float) -> None:
         """Also where the sensor cannot tell: before greeting and holding are over."""
         nothing = 512 + 4 * np.random.default_rng(8).standard_normal(800)
