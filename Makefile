@@ -68,7 +68,7 @@ deb:  ## build/deb/attune_VERSION_ARCH.deb for this Debian and processor
 
 # --- checks ---------------------------------------------------------------------------
 
-test: setup $(VENV)/.tools  ## all quick tests (under five minutes)
+test: setup $(VENV)/.tools  ## all quick tests (under ten minutes)
 	@$(BIN)/python -m pytest -m "not slow"
 
 test-slow: setup $(VENV)/.tools  ## the long ones too
