@@ -25,3 +25,8 @@ def readable(path: str | Path) -> str:
     '/music/M\\xfcsik'
     """
     return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def from_home(path: str | Path) -> Path:
+    """Return ``path`` with a ``~`` at its start written out; that of an unknown user stays."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path's raises for an unknown user

@@ -17,7 +17,7 @@ from typing import Self
 from catalog.analysis import CatalogError, Failure
 from catalog.emotions import EmotionPoint
 from catalog.explain import Explanation, explain
-from catalog.folders import is_below
+from catalog.folders import from_home, is_below
 from catalog.held_store import open_held
 from catalog.index import Subset
 from catalog.index_file import MANIFEST_FILE, Manifest
@@ -103,7 +103,7 @@ class Library:
             CatalogError: there is none (then NoCatalogueError), it may not be read, or it is
                 damaged; one line that says what to do.
         """
-        folder = _from_home(folder)
+        folder = from_home(folder)
         check_present(folder)
         if not (folder / MANIFEST_FILE).exists():
             raise CatalogError(
@@ -292,13 +292,9 @@ class Library:
         return self._subsets[wanted]
 
 
-def _from_home(path: Path | str) -> Path:
-    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path's raises for an unknown user
-
-
 def _spellings(what: str) -> list[Path]:
     """Return a path as given, without dots in it, and with its links followed."""
-    path = _from_home(what)
+    path = from_home(what)
     plain = os.path.abspath(path)  # noqa: PTH100 - Path has none that leaves links alone
     return list(dict.fromkeys((path.absolute(), Path(plain), Path(os.path.realpath(path)))))
 

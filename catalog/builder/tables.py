@@ -9,7 +9,6 @@ import csv
 import gzip
 import json
 import math
-import os
 import re
 import unicodedata
 import zlib
@@ -21,6 +20,7 @@ from typing import TextIO
 
 from catalog.analysis import CatalogError, EvidencePart
 from catalog.emotions import EmotionPoint, point_from_va
+from catalog.folders import from_home
 from catalog.store_writer import StoreWriter
 from catalog.vocabularies import SPOTIFY_FEATURES, spotify_point
 from catalog.words import Comment, read_track
@@ -171,8 +171,7 @@ class _Finder:
 
     def find(self, row: Row) -> list[int]:
         if path := row.get("path"):
-            whole = os.path.expanduser(path)  # noqa: PTH111 - Path's raises for an unknown user
-            track_id = self._by_path.get(str(Path(whole).absolute()))
+            track_id = self._by_path.get(str(from_home(path).absolute()))
             if track_id is not None:
                 return [track_id]
         title, artist = row.get("title", ""), row.get("artist", "")

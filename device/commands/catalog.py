@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from catalog.folders import from_home
 from device.commands.errors import CommandError
 
 if TYPE_CHECKING:
@@ -265,7 +266,7 @@ def run_demo(arguments: argparse.Namespace) -> int:
     from catalog.demo_albums import DEFAULT_ALBUMS, EVERY_ALBUM, DemoError, fetch
 
     albums = EVERY_ALBUM if arguments.all else DEFAULT_ALBUMS
-    music = _from_home(arguments.music)
+    music = from_home(arguments.music)
     try:
         fetch(albums, music, lambda line: print(line, file=sys.stderr))
     except DemoError as error:
@@ -393,12 +394,8 @@ def _library(arguments: argparse.Namespace) -> Library:
 
 def _folder(arguments: argparse.Namespace) -> Path:
     if arguments.folder is not None:
-        return _from_home(arguments.folder)
+        return from_home(arguments.folder)
     return Path(_configured().folder)
-
-
-def _from_home(path: Path) -> Path:
-    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path's raises for an unknown user
 
 
 def _configured() -> Any:

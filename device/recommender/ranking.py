@@ -123,17 +123,17 @@ class Recommender:
 
     def _best(self, target: EmotionPoint, exclude: Sequence[int]) -> Ranked | None:
         """Return the best that may be played; a library of one track may repeat it."""
-        for bar_s in (BARRED_S, SECOND_CHANCE_S):
-            barred = self._barred(bar_s)
-            for left_out in dict.fromkeys((frozenset({*exclude, *barred}), frozenset(barred))):
-                if ranked := self._ranked(target, left_out):
-                    return ranked[0]
+        barred = [self._barred(bar_s) for bar_s in (BARRED_S, SECOND_CHANCE_S)]
+        # Mostly nothing is barred, and all of these are the same.
+        for left_out in dict.fromkeys(bar | now for bar in barred for now in (set(exclude), set())):
+            if ranked := self._ranked(target, left_out):
+                return ranked[0]
         return None
 
-    def _barred(self, for_s: float) -> set[int]:
+    def _barred(self, for_s: float) -> frozenset[int]:
         """Return what could not be played in the last ``for_s`` seconds."""
         since = self._clock() - for_s
-        return {track_id for track_id, at in self._unplayable.items() if at > since}
+        return frozenset(track for track, at in self._unplayable.items() if at > since)
 
     def _ranked(self, target: EmotionPoint, excluded: Collection[int]) -> list[Ranked]:
         """Return the candidates best first; more of them where one beyond might be better.

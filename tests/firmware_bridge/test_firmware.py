@@ -49,6 +49,14 @@ def command(seq: int, code: int, argument: int) -> bytes:
     return wire.encode(wire.Frame(wire.FrameType.COMMAND, seq, 0, payload))
 
 
+def without_its_chip(new_board: NewBoard) -> tuple[Board, AttuneParser]:
+    """A board that was started with the wire to its MAX30102 broken, and who hears it."""
+    board = new_board("max30102")
+    board.wire(False)
+    board.start()
+    return board, AttuneParser()
+
+
 class TestHello:
     def test_it_says_what_it_is_every_second_until_it_is_answered(
         self, new_board: NewBoard
@@ -268,10 +276,7 @@ class TestMax30102:
     def test_a_chip_that_does_not_answer_is_told_and_taken_when_it_does(
         self, new_board: NewBoard
     ) -> None:
-        board = new_board("max30102")
-        board.wire(False)
-        board.start()
-        parser = AttuneParser()
+        board, parser = without_its_chip(new_board)
         parser.feed(board.take())
         assert "does not answer" in parser.complaint
         board.wire(True)
@@ -285,10 +290,7 @@ class TestMax30102:
     def test_a_chip_is_tried_again_though_the_host_knows_that_it_does_not_answer(
         self, new_board: NewBoard
     ) -> None:
-        board = new_board("max30102")
-        board.wire(False)
-        board.start()
-        parser = AttuneParser()
+        board, parser = without_its_chip(new_board)
         for second in range(1, 5):
             parser.feed(board.take())
             assert "does not answer" in parser.complaint
