@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from models_tflite.labels import EXPRESSIONS
 from models_tflite.runtime import ModelError, TfliteModel
 
-__all__ = ["CROP_SIDE", "DEFAULT_MODEL", "EXPRESSIONS", "ExpressionNet", "ModelError", "softmax"]
+__all__ = [
+    "CROP_SIDE", "DEFAULT_MODEL", "EXPRESSIONS", "ExpressionNet", "ModelError", "both_ways",
+    "mean_of_both", "softmax",
+]  # fmt: skip
 
 CROP_SIDE: Final = 48
 DEFAULT_MODEL: Final = Path(__file__).with_name("fer48.tflite")
@@ -86,11 +89,14 @@ class ExpressionNet:
     def logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Answer grey crops uint8 (N, 48, 48) with calibrated logits float32 (N, 7), read-only.
 
-        They are divided by the temperature, so their softmax is `probabilities`.
+        The mean of a face and its mirror image, divided by the temperature, so that their
+        softmax is `probabilities`. A face and its mirror image have the same answer.
         """
         _check_crops(crops)
-        scaled = (crops.astype(np.float32) - self._card.pixel_offset) / self._card.pixel_scale
-        answer = self._model(scaled.astype(np.float32, copy=False)[..., np.newaxis])
+        scaled = both_ways(crops).astype(np.float32)
+        scaled -= np.float32(self._card.pixel_offset)
+        scaled /= np.float32(self._card.pixel_scale)
+        answer = mean_of_both(self._model(scaled[..., np.newaxis]))
         calibrated = answer / np.float32(self._card.temperature)
         calibrated.flags.writeable = False
         return calibrated
@@ -98,11 +104,23 @@ class ExpressionNet:
     def probabilities(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Answer grey crops uint8 (N, 48, 48) with float32 (N, 7), rows sum to 1, read-only.
 
-        Columns follow `EXPRESSIONS`. All crops go through one inference.
+        Columns follow `EXPRESSIONS`. All crops and their mirror images go through one inference.
         """
         shares = softmax(self.logits(crops))
         shares.flags.writeable = False
         return shares
+
+
+def both_ways(crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Grey crops (N, 48, 48) -> (2N, 48, 48): as they are, then all of them mirrored."""
+    return np.concatenate((crops, crops[:, :, ::-1]))
+
+
+def mean_of_both(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logits (2N, C) of `both_ways` -> (N, C): the mean over each face and its mirror image."""
+    count = len(logits) // 2
+    mean: NDArray[np.float32] = (logits[:count] + logits[count:]) / np.float32(2)
+    return mean
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from models_tflite.evaluation import (
     expected_calibration_error,
     macro_recall,
 )
-from models_tflite.expression import softmax
+from models_tflite.expression import both_ways, mean_of_both, softmax
 from models_tflite.labels import EXPRESSIONS
 from models_tflite.runtime import TfliteModel
 from models_tflite.training.fer_data import (
@@ -45,15 +45,14 @@ REPRESENTATIVE_COUNT = 512
 RARE_BOOST = 0.5
 
 
-def boost_rare(net: FerNet, labels: NDArray[np.int64], strength: float) -> None:
-    """Shift the head's bias by -strength * log(share of each expression), in place.
+def rare_shift(labels: NDArray[np.int64], strength: float) -> NDArray[np.float32]:
+    """What lifts rare expressions' logits (7,): -strength * log(share of each), mean 0.
 
     Post-hoc logit adjustment, Menon et al. 2021 (arXiv 2007.07314), section 4.1.
     """
     shares = np.bincount(labels, minlength=len(EXPRESSIONS)) / len(labels)
     shift = -strength * np.log(np.maximum(shares, 1e-6))
-    with torch.no_grad():
-        net.head.bias += torch.from_numpy(shift - shift.mean()).to(net.head.bias.dtype)
+    return np.asarray(shift - shift.mean(), np.float32)
 
 
 def keras_twin(net: FerNet) -> Any:
@@ -130,9 +129,15 @@ def fitted_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -
 
 
 def quantised_logits(model: TfliteModel, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Logits (N, 7) of the .tflite before the temperature."""
-    parts = [model(pixels_in(images[at : at + 128])) for at in range(0, len(images), 128)]
-    return np.concatenate(parts)
+    """Logits (N, 7) of the .tflite before the temperature, each face and its mirror image."""
+    parts = np.split(images, range(128, len(images), 128))
+    return np.concatenate([mean_of_both(model(pixels_in(both_ways(part)))) for part in parts])
+
+
+def float_logits(net: FerNet, split: FerSplit) -> NDArray[np.float32]:
+    """The same (N, 7) of the network before it was quantised."""
+    seen = replace(split, images=both_ways(split.images))
+    return mean_of_both(logits_of(net, seen, torch.device("cpu")).numpy())
 
 
 def scores(
@@ -159,6 +164,7 @@ def sidecar(content: bytes, temperature: float, report: dict[str, Any]) -> dict[
             "offset": PIXEL_OFFSET,
             "scale": PIXEL_SCALE,
             "meaning": "(grey level 0..255 - offset) / scale; a tight, upright face crop",
+            "views": "the mean of the logits of each crop and of its mirror image",
         },
         "temperature": round(temperature, 4),
         "sha256": hashlib.sha256(content).hexdigest(),
@@ -182,16 +188,18 @@ def convert(
     seen = np.setdiff1d(np.arange(len(train)), held)
     rows = np.random.default_rng(0).choice(seen, REPRESENTATIVE_COUNT, replace=False)
     net = load_net(*checkpoints)
-    boost_rare(net, train.labels[seen], rare_boost)
+    shift = rare_shift(train.labels[seen], rare_boost)
+    with torch.no_grad():
+        net.head.bias += torch.from_numpy(shift)
     content = to_int8(keras_twin(net), train.images[rows])
     scratch = out.with_suffix(".part")
     scratch.write_bytes(content)
     scratch.replace(out)
     model = TfliteModel.load(out, input_shape=(None, SIDE, SIDE, 1))
     calibration = train.take(held)
-    temperature = fitted_temperature(
-        quantised_logits(model, calibration.images), calibration.labels
-    )
+    # How sure the network is: without the lift, which is meant to be wrong about what is usual.
+    logits = quantised_logits(model, calibration.images) - shift
+    temperature = fitted_temperature(logits, calibration.labels)
     report = _report(net, model, judge, temperature, out)
     card = sidecar(content, temperature, report)
     card |= {"rare_boost": rare_boost, "training_plan": asdict(load_plan(checkpoints[0]))}
@@ -205,11 +213,10 @@ def _report(
     logits = quantised_logits(model, judge.images)
     confusion = confusion_matrix(judge.labels, logits.argmax(axis=1))
     plot_confusion(confusion, out.with_name(f"{out.stem}_confusion.png"))
-    float_logits = logits_of(net, judge, torch.device("cpu")).numpy()
     return {
         "n": len(judge),
         "int8": scores(logits, judge.labels, temperature),
-        "float": scores(float_logits, judge.labels, temperature),
+        "float": scores(float_logits(net, judge), judge.labels, temperature),
         "confusion": confusion.tolist(),
     }
 

@@ -37,6 +37,14 @@ def test_logits_are_calibrated_and_read_only() -> None:
     assert not logits.flags.writeable
 
 
+def test_a_face_and_its_mirror_image_have_one_answer() -> None:
+    crops = np.random.default_rng(1).integers(0, 256, (3, 48, 48), dtype=np.uint8)
+    np.testing.assert_allclose(NET.logits(crops), NET.logits(crops[:, :, ::-1]), atol=1e-6)
+    alone = np.concatenate([NET.logits(crop[np.newaxis]) for crop in crops])
+    np.testing.assert_allclose(NET.logits(crops), alone, atol=1e-6)
+    assert np.ptp(alone, axis=0).max() > 0.1, "different pictures, different answers"
+
+
 def test_bad_crops_are_named() -> None:
     good = np.zeros((1, 48, 48), dtype=np.uint8)
     for crops, words in [
