@@ -203,9 +203,10 @@ class Library:
             return embedded
         return self._cover_beside(path)
 
-    def files_of(self, digests: Sequence[bytes]) -> dict[bytes, list[str]]:
-        """Return the files of those contents that are known, also where all files went away."""
-        return self._store.files_of(digests)
+    def tracks_of(self, digests: Sequence[bytes]) -> dict[bytes, tuple[bytes, str | None]]:
+        """Return what those contents that are known, now or before they got other tags, are now:
+        the content and a file, or None where all files went away."""
+        return self._store.tracks_of(digests)
 
     def digests_at(self, paths: Sequence[str]) -> dict[str, bytes]:
         """Return the contents of those files that are known."""

@@ -45,7 +45,16 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE tracks ADD COLUMN explicit INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE tracks ADD COLUMN banned INTEGER NOT NULL DEFAULT 0;
     """,
+    # What a track was before it got other tags: what is remembered of it elsewhere finds it.
+    """
+    CREATE TABLE former_contents (
+        digest BLOB PRIMARY KEY, track_id INTEGER NOT NULL REFERENCES tracks ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX tracks_by_duration ON tracks (duration_s);
+    """,
 )
+OLDEST_READABLE = 3
+"""A kiosk plays from it until the next build: after an update music goes on."""
 
 
 def migrate(base: sqlite3.Connection, *, writable: bool) -> None:
@@ -60,9 +69,10 @@ def migrate(base: sqlite3.Connection, *, writable: bool) -> None:
         raise sqlite3.DatabaseError(
             f"it was written by a newer Attune (version {version}, this one knows {newest})"
         )
-    if version < newest and not writable:
+    if version < OLDEST_READABLE and not writable:
         raise sqlite3.DatabaseError(
             f"it has the older version {version}: run `attune catalog build` once"
         )
-    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+    due = MIGRATIONS[version:] if writable else ()
+    for number, script in enumerate(due, start=version + 1):
         base.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")

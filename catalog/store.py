@@ -163,16 +163,18 @@ class Store:
         row = self._all("SELECT min(path) FROM files WHERE track_id = ?", (track_id,))[0]
         return Path(row[0]) if row[0] is not None else None
 
-    def files_of(self, digests: Sequence[bytes]) -> dict[bytes, list[str]]:
-        """Return the files of those contents that are known, also where all files went away."""
-        found: dict[bytes, list[str]] = {}
-        for digest, path in self._among(
-            "SELECT t.digest, f.path FROM tracks AS t LEFT JOIN files AS f USING (track_id)"
-            " WHERE t.digest IN ({}) ORDER BY f.path",
+    def tracks_of(self, digests: Sequence[bytes]) -> dict[bytes, tuple[bytes, str | None]]:
+        """Return what those contents that are known, now or before they got other tags, are now:
+        the content and a file, or None where all files went away."""
+        rows = self._among(
+            "SELECT asked.digest, t.digest,"
+            " (SELECT min(path) FROM files AS f WHERE f.track_id = t.track_id)"
+            " FROM (SELECT digest, track_id FROM tracks"
+            " UNION ALL SELECT digest, track_id FROM former_contents) AS asked"
+            " JOIN tracks AS t USING (track_id) WHERE asked.digest IN ({})",
             digests,
-        ):
-            found.setdefault(digest, []).extend([] if path is None else [path])
-        return found
+        )
+        return {asked: (digest, path) for asked, digest, path in rows}
 
     def digests_at(self, paths: Sequence[str]) -> dict[str, bytes]:
         """Return the contents of those files that are known."""

@@ -113,6 +113,7 @@ class StoreWriter(Store):
                 point, analysis.confidence, analysis.no_evidence, int(analysis.explicit),
             ),
         ).fetchone()  # fmt: skip
+        self._base.execute("DELETE FROM former_contents WHERE digest = ?", (analysis.digest,))
         self._base.execute("DELETE FROM evidence WHERE track_id = ? AND imported = 0", (track_id,))
         self._put_parts(track_id, analysis.evidence, imported=False)
         if left is not None:
@@ -141,10 +142,37 @@ class StoreWriter(Store):
         track_id, files = row
         if files > 1:
             return int(track_id)
-        self._base.execute(
-            "UPDATE tracks SET digest = ? WHERE track_id = ?", (analysis.digest, track_id)
-        )
+        self.change_content(track_id, analysis.digest)
         return None
+
+    def same_sound(self, analysis: TrackAnalysis) -> dict[int, list[Path]]:
+        """Return the tracks that measure as a content never seen does, and their files.
+
+        Its length to the sample, its loudness and peak to the digits there are: it is the same
+        sound in other tags.
+        """
+        found: dict[int, list[Path]] = {}
+        for track_id, path in self._base.execute(
+            "SELECT t.track_id, f.path FROM tracks AS t LEFT JOIN files AS f USING (track_id)"
+            " WHERE t.duration_s = ?1 AND t.integrated_loudness_lufs = ?2"
+            " AND t.true_peak_dbtp = ?3 AND t.lead_silence_s = ?4 AND t.tail_silence_s = ?5"
+            " AND NOT EXISTS (SELECT 1 FROM tracks WHERE digest = ?6) ORDER BY t.track_id",
+            (
+                analysis.duration_s, analysis.integrated_loudness_lufs, analysis.true_peak_dbtp,
+                analysis.lead_silence_s, analysis.tail_silence_s, analysis.digest,
+            ),
+        ):  # fmt: skip
+            found.setdefault(track_id, []).extend([] if path is None else [Path(path)])
+        return found
+
+    def change_content(self, track_id: int, digest: bytes) -> None:
+        """Note that a track has another content, never seen before; the former one stays known."""
+        self._base.execute(
+            "INSERT OR REPLACE INTO former_contents (digest, track_id)"
+            " SELECT digest, track_id FROM tracks WHERE track_id = ?",
+            (track_id,),
+        )
+        self._base.execute("UPDATE tracks SET digest = ? WHERE track_id = ?", (digest, track_id))
 
     def _inherit(self, track_id: int, left: int) -> None:
         """Give a new track what the owner said of the one that its file has left."""

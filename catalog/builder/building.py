@@ -15,7 +15,7 @@ from typing import Protocol, Self
 
 from catalog.analysis import CatalogError, Failure, FileStamp, KnownFile
 from catalog.builder.evidence import analysis_fingerprint
-from catalog.builder.moves import take_moved
+from catalog.builder.moves import take_moved, take_retagged
 from catalog.builder.progress import Progress
 from catalog.builder.roots import present, roots
 from catalog.builder.scan import BARE, FoundFile, Scan, scan
@@ -222,6 +222,7 @@ class _Build:
             for job, outcome in done:
                 stamp = stamps[job.path]
                 if outcome.analysis is not None:
+                    take_retagged(self._store, job.path, outcome.analysis)
                     self._store.put_track(job.path, stamp, outcome.analysis)
                     self._report.analysed += 1
                 else:

@@ -1,13 +1,14 @@
-"""Contents that moved: what was analysed before is known again under any other name."""
+"""Music that moved: what was analysed before is known again by other names and in other tags."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from catalog.analysis import KnownFile
+from catalog.analysis import KnownFile, TrackAnalysis
 from catalog.builder.analyse import digest_of
 from catalog.builder.scan import FoundFile
 from catalog.sound_file import SoundFileError
@@ -53,6 +54,17 @@ def take_moved(
             if track_id is not None or _is_as_before(file, known):
                 moves.with_track.add(file.path)
     return moves
+
+
+def take_retagged(store: StoreWriter, path: Path, analysis: TrackAnalysis) -> None:
+    """Let a sound that is known keep its track, where its files are gone and it has other tags.
+
+    Taggers rename and write tags at once: neither the content nor the name is known then.
+    """
+    for track_id, files in store.same_sound(analysis).items():
+        if not any(file != path and os.path.exists(file) for file in files):  # noqa: PTH110 - Path's raises where one may not look
+            store.change_content(track_id, analysis.digest)
+            return
 
 
 def _digests(

@@ -72,6 +72,68 @@ def test_a_file_that_gets_other_tags_stays_banned_and_labelled_and_keeps_its_num
         assert library.count == 2
 
 
+@pytest.mark.parametrize("ending", ["flac", "mp3", "ogg", "m4a"])
+def test_a_file_that_a_tagger_renames_and_tags_at_once_stays_the_same_track(
+    tmp_path: Path, catalogue: Path, ending: str
+) -> None:
+    music = tmp_path / "music"
+    before, after = music / f"track01.{ending}", music / f"Artist/Album/01 Love.{ending}"
+    write_tone(before, 1.5, tags=SAD)
+    write_tone(music / f"other.{ending}", 1.5, frequency_hz=300, tags=SAD | {"title": "Other"})
+    build([music], catalogue, ONE)
+    number = ban(catalogue, before)
+    with Library.open(catalogue) as library:
+        (digest,) = library.digests_at([str(before)]).values()
+    after.parent.mkdir(parents=True)
+    before.rename(after)
+    write_tone(after, 1.5, tags=HAPPY | {"title": "Love", "album": "Album"})
+    report = build([music], catalogue, ONE)
+    assert (report.analysed, report.removed) == (1, 1)
+    with Library.open(catalogue) as library:
+        track = library.find(str(after))
+        assert track is not None
+        assert (track.track_id, track.title) == (number, "Love")
+        assert library.info().banned == (number,)
+        assert library.tracks_of([digest]) == {digest: (track.digest, str(after))}
+        assert track.digest != digest
+
+
+def test_the_same_sound_in_other_tags_beside_the_first_is_a_track_of_its_own(
+    music: Path, catalogue: Path
+) -> None:
+    build([music], catalogue, ONE)
+    number = ban(catalogue, music / "happy.flac")
+    write_tone(music / "hits/1.flac", 1.5, tags=HAPPY | {"title": "On another album"})
+    build([music], catalogue, ONE)
+    with Library.open(catalogue) as library:
+        other = library.find(str(music / "hits/1.flac"))
+        assert other is not None
+        assert library.info().banned == (number,)
+        assert other.track_id != number
+
+
+def test_a_content_that_comes_back_is_found_by_what_was_remembered_of_it(
+    music: Path, catalogue: Path
+) -> None:
+    song = music / "happy.flac"
+    build([music], catalogue, ONE)
+    with Library.open(catalogue) as library:
+        (first,) = library.digests_at([str(song)]).values()
+    backup = music.parent / "backup.flac"
+    shutil.copy(song, backup)
+    moved = music / "moved.flac"
+    write_tone(moved, 1.5, tags=HAPPY | {"title": "Renamed"})
+    song.unlink()
+    build([music], catalogue, ONE)
+    shutil.copy(backup, song)
+    build([music], catalogue, ONE)
+    with Library.open(catalogue) as library:
+        (second,) = library.digests_at([str(moved)]).values()
+        assert library.tracks_of([first, second]) == {
+            first: (first, str(song)), second: (second, str(moved)),
+        }  # fmt: skip
+
+
 def test_a_copy_that_gets_other_tags_leaves_the_track_to_the_other_file(
     music: Path, catalogue: Path
 ) -> None:

@@ -234,6 +234,7 @@ def test_an_older_store_is_migrated_step_by_step(
         put(store, "/m/a.flac", 1)
     added = "ALTER TABLE tracks ADD COLUMN loved INTEGER NOT NULL DEFAULT 0;"
     monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, added))
+    monkeypatch.setattr(migrations, "OLDEST_READABLE", len(migrations.MIGRATIONS))
     with pytest.raises(CatalogError, match="run `attune catalog build`"):
         Store(tmp_path)
     with StoreWriter(tmp_path) as store:

@@ -14,6 +14,7 @@ import pytest
 from catalog.analysis import FileStamp
 from catalog.indexing import renew_index
 from catalog.library import Library
+from catalog.store import STORE_FILE
 from catalog.store_writer import StoreWriter
 from catalog.track import Track
 from device import readings as r
@@ -134,6 +135,39 @@ def test_a_file_with_other_tags_keeps_what_was_said_of_it_and_moves_later(
         assert known(store, music, moved) == TrackMemory(1, 0, 0, 100.0)
     music.build(track.path, 124, gone=moved)
     assert known(store, music, track.path) == TrackMemory(1, 0, 0, 100.0)
+
+
+def test_a_file_that_is_moved_and_tagged_between_two_builds_keeps_what_was_said_of_it(
+    music: Music, store: KioskStore
+) -> None:
+    track, moved = music.number(4), Path("/music/sorted/Artist - 4.flac")
+    store.add_feedback(track, "like")
+    with StoreWriter(music.catalogue) as catalogue, catalogue.batch():
+        catalogue.change_content(track.track_id, analysis(104, POINTS[4]).digest)
+    music.build(moved, 104, gone=track.path)
+    assert music.at(moved).track_id == track.track_id
+    assert known(store, music, moved).likes == 1
+    music.build(track.path, INNOCENT, duration_s=99.0)
+    assert known(store, music, track.path) == TrackMemory()
+
+
+def test_a_catalogue_of_an_older_attune_plays_and_what_is_remembered_waits_for_its_next_build(
+    music: Music, store: KioskStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    liked, moved = music.number(3), Path("/music/sorted/3.flac")
+    store.add_feedback(liked, "like")
+    music.build(moved, 3, gone=liked.path)
+    with closing(sqlite3.connect(music.catalogue / STORE_FILE)) as base:
+        base.executescript(
+            "DROP TABLE former_contents; DROP INDEX tracks_by_duration; PRAGMA user_version = 3;"
+        )
+    music.library = Library.open(music.catalogue, hold=True)
+    assert music.library.count == TRACKS
+    assert known(store, music, moved).likes == 1
+    assert "does not follow moved music yet" in caplog.text
+    music.build(Path("/music/new.flac"), INNOCENT)
+    music.build(liked.path, 3, gone=moved)
+    assert known(store, music, liked.path).likes == 1
 
 
 def test_a_stick_that_is_away_keeps_its_likes_though_another_has_the_same_names(
