@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from itertools import takewhile
 
 from device import readings as r
 from device.channels import BoundedQueue
@@ -127,8 +128,9 @@ class MusicDesk:
         started = next((c for c in reversed(visit.handed_over) if is_track(c, track_id)), None)
         if started is None:
             return  # A track of a visit that has just ended.
-        if is_track(visit.starting, track_id):
-            visit.starting = None
+        newer = takewhile(lambda choice: choice is not started, reversed(visit.handed_over))
+        if not any(choice is visit.starting for choice in newer):
+            visit.starting = None  # It has begun, or was overtaken.
         visit.choice, visit.liked = started, None
         visit.has_ended = visit.is_judged = False
         visit.tell("")

@@ -61,6 +61,8 @@ class Program:
         """Handed over, not heard yet: the next one, or one that is just being opened."""
         self._waits_since = 0.0
         """When what waits was handed to the present audio process, which opens it at once."""
+        self._due = 0
+        """The voice that was to start at once and has not; another may wait behind it by now."""
         self._heard: set[int] = set()
         """The voices whose start was told: their end is told too."""
         self._stopped_up_to = 0
@@ -90,6 +92,7 @@ class Program:
         """Music was stopped on purpose."""
         self.sounding = self.waiting = None
         self._stopped_up_to = max(self._items, default=0)
+        self._due = 0
         self._hurry = False
         self._failures = 0
         self.trouble = ""
@@ -156,9 +159,8 @@ class Program:
 
     def _settle(self, position_s: float) -> None:
         """Let go of what an order had ended before the process could: it does not come back."""
-        waiting = self.waiting
-        goes_on = self.sounding if waiting is None or not waiting.now else None
-        for item in [one for one in self._items.values() if one not in (goes_on, waiting)]:
+        goes_on = None if self._due else self.sounding
+        for item in [one for one in self._items.values() if one not in (goes_on, self.waiting)]:
             why = "replaced" if item == self.sounding else "stopped"
             self._ended(wire.Ended(item.voice, why, self._played_s(item, position_s), ""))
 
@@ -171,6 +173,7 @@ class Program:
         item = Item(next(self._voices), track, now)
         self._items[item.voice] = item
         self._hurry = False
+        self._due = item.voice if now else self._due
         self.waiting = item
         self._waits_since = self._clock()
         return self._order(item, now)
@@ -199,6 +202,8 @@ class Program:
             return  # Taken up again after the audio process was lost: not a new start.
         if self.waiting == item:
             self.waiting = None
+        if self._due == item.voice:
+            self._due = 0
         if item.voice > self._stopped_up_to:
             self.sounding = item
         self._heard.add(item.voice)
@@ -217,6 +222,8 @@ class Program:
             self.sounding = None
         if self.waiting == item:
             self.waiting = None
+        if self._due == item.voice:
+            self._due = 0
         if event.why == "failed":
             self._failed(item, event)
         elif was_heard:

@@ -129,6 +129,21 @@ def test_a_second_skip_takes_another_track(stage: Stage) -> None:
     assert len({first.track.track_id, *(order.track.track_id for order in orders)}) == 3
 
 
+def test_a_skip_that_a_later_wish_overtook_is_over_when_that_begins(stage: Stage) -> None:
+    """The audio process hung meanwhile: what was skipped to never begins."""
+    stage.to_playing()
+    stage.do(r.Skip(source="screen"))
+    stage.do(r.SetStrategy(source="mqtt", strategy=Strategy.LIFT))
+    orders = list(iter(lambda: stage.orders.get(0), None))
+    last = orders[-1]
+    assert isinstance(orders[0], PlayNow)
+    assert isinstance(last, QueueNext)
+    stage.report(TrackStarted(last.track.track_id, stage.now))
+    stage.conductor.turn()
+    stage.do(r.Skip(source="screen"))
+    assert feedback(stage) == ["skip", "skip"]
+
+
 def test_a_mood_and_a_strategy_at_once_as_a_scene_of_the_house_sends_them(stage: Stage) -> None:
     stage.do(r.SayMood(source="mqtt", text="I am tense"))
     stage.do(r.SetStrategy(source="mqtt", strategy=Strategy.LIFT))

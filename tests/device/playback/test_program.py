@@ -203,6 +203,20 @@ def test_a_skip_outlasts_a_lost_process(program: Program) -> None:
     assert program.hear(wire.Started(wanted.voice)) == [TrackStarted(2, 12.0)]
 
 
+def test_a_skip_and_another_wish_after_it_outlast_a_lost_process(program: Program) -> None:
+    """The process hung: it never began the one that was wanted before the last."""
+    first = program.play_now(track(1))
+    program.hear(wire.Started(first.voice))
+    program.play_now(track(2))
+    last = program.queue(track(3))
+    assert ends(program.lose_engine(61.5, crashed=False)) == [(1, "replaced", 60.0)]
+    assert taken_up(program, 61.5) == [(last.voice, 1.5, True)]
+    assert program.hear(wire.Started(last.voice)) == [TrackStarted(3, 12.0)]
+    following = program.queue(track(4))
+    assert program.lose_engine(30.0, crashed=False) == []
+    assert taken_up(program, 30.0) == [(last.voice, 30.0, True), (following.voice, 1.5, False)]
+
+
 def test_of_two_tracks_the_one_just_opened_crashed_the_decoder(program: Program) -> None:
     first = program.play_now(track(1))
     program.hear(wire.Started(first.voice))
