@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -134,12 +134,6 @@ def quantised_logits(model: TfliteModel, images: NDArray[np.uint8]) -> NDArray[n
     return np.concatenate([mean_of_both(model(pixels_in(both_ways(part)))) for part in parts])
 
 
-def float_logits(net: FerNet, split: FerSplit) -> NDArray[np.float32]:
-    """The same (N, 7) of the network before it was quantised."""
-    seen = replace(split, images=both_ways(split.images))
-    return mean_of_both(logits_of(net, seen, torch.device("cpu")).numpy())
-
-
 def scores(
     logits: NDArray[np.float32], labels: NDArray[np.int64], temperature: float
 ) -> dict[str, float]:
@@ -212,11 +206,12 @@ def _report(
 ) -> dict[str, Any]:
     logits = quantised_logits(model, judge.images)
     confusion = confusion_matrix(judge.labels, logits.argmax(axis=1))
+    float_logits = logits_of(net, judge, torch.device("cpu")).numpy()
     plot_confusion(confusion, out.with_name(f"{out.stem}_confusion.png"))
     return {
         "n": len(judge),
         "int8": scores(logits, judge.labels, temperature),
-        "float": scores(float_logits(net, judge), judge.labels, temperature),
+        "float": scores(float_logits, judge.labels, temperature),
         "confusion": confusion.tolist(),
     }
 

@@ -28,8 +28,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = base_parser("Distil teachers into one facial-expression network.")
     parser.add_argument("--teacher", type=Path, nargs="+", required=True, help="checkpoints")
     parser.add_argument("--teacher-weight", type=float, default=0.5, help="0..1, default 0.5")
+    parser.add_argument(
+        "--teacher-mirrors", action="store_true", help="ask the teachers for mirror images, too"
+    )
     arguments = parser.parse_args(argv)
-    plan = plan_of(arguments, teacher_weight=arguments.teacher_weight)
+    plan = plan_of(
+        arguments,
+        teacher_weight=arguments.teacher_weight,
+        teacher_mirrors=arguments.teacher_mirrors,
+    )
     return carry_out(arguments, plan, [teacher_of(path) for path in arguments.teacher])
 
 

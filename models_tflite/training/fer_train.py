@@ -61,6 +61,8 @@ class TrainPlan:
     calm_strength: float = 0.5
     teacher_weight: float = 0.0
     teacher_temperature: float = 2.0
+    # The teachers are asked for each picture's mirror image, too: better answers, twice the time.
+    teacher_mirrors: bool = False
 
     def side_at(self, epoch: int) -> int:
         """Picture side in pixels for an epoch counted from 0."""
@@ -214,8 +216,11 @@ class Trainer:
     def _teacher_loss(self, x: Tensor, logits: Tensor) -> Tensor:
         """Distance to the teachers' mean answer on the same augmented pictures."""
         heat = self.plan.teacher_temperature
+        views = (x, x.flip(3)) if self.plan.teacher_mirrors else (x,)
         with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16):
-            answers = [torch.softmax(t(x).float() / heat, dim=1) for t in self.teachers]
+            answers = [
+                torch.softmax(t(v).float() / heat, dim=1) for t in self.teachers for v in views
+            ]
         wanted = torch.stack(answers).mean(dim=0)
         return functional.cross_entropy(logits / heat, wanted) * heat
 
@@ -285,13 +290,16 @@ def load_net(*checkpoints: Path) -> FerNet:
 def logits_of(
     net: nn.Module, split: FerSplit, device: torch.device, *, fast: bool = False
 ) -> Tensor:
-    """Float logits (N, 7) on the CPU for a whole split; `fast` computes in bfloat16."""
+    """Float logits (N, 7) on the CPU for a whole split; `fast` computes in bfloat16.
+
+    The mean of each picture and its mirror image, as on the box.
+    """
     net.eval()
     parts = []
     for images in torch.from_numpy(split.images).split(512):
         x = scaled(images.to(device)).contiguous(memory_format=torch.channels_last)
         with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=fast):
-            parts.append(net(x).float().cpu())
+            parts.append((net(x).float().cpu() + net(x.flip(3)).float().cpu()) / 2)
     return torch.cat(parts)
 
 
