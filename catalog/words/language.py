@@ -1,9 +1,11 @@
-"""Which language a text is written in: its script, then small words."""
+"""Which language a text is written in: its script, then small words, then mood words."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
+
+from catalog.words.lexicon import lexicon
 
 _SCRIPTS: Final = {
     "ko": re.compile("[\uac00-\ud7a3\u1100-\u11ff\u3130-\u318f]"),
@@ -16,8 +18,8 @@ _LETTERS_PER_WORD: Final = {"ko": 2.0, "ja": 1.5, "zh": 1.5, "ru": 5.5, "latin":
 """Rough mean word lengths, so that scripts are compared by words, not by letters."""
 
 _SMALL_WORDS: Final = {
-    "en": "the and you that with for this have not are was i'm it's my me is of to in it a i feel "
-    "feeling today am so just we be what all your but on",
+    "en": "the and you that with for this have not are was i'm im it's my me is of to in it a i "
+    "feel feeling today am so just we be what all your but on",
     "de": "der die das und ich bin nicht ist ein eine mich mir du wir es zu auf mit den im heute "
     "fühle fuehle sehr so wie auch noch nach aber für war habe hab sich dass",
     "other": "el los las una que está muy les des une est dans pour avec je tu nous vous sont il "
@@ -32,8 +34,8 @@ SAMPLE_CHARS = 4000
 def detect_language(text: str) -> str | None:
     """Return "zh", "ko", "ru", "de", "en"; None for another language or without letters.
 
-    A Latin text without any small word of its own is taken for English, or German where it
-    has a letter that only German has of the two.
+    A Latin text of which the small words tell nothing ("angespannt") is taken for German where
+    it has a letter that only German has of the two, or more of the mood words known are German.
     """
     sample = text[:SAMPLE_CHARS]
     words = {
@@ -56,9 +58,14 @@ def _detect_latin(sample: str) -> str | None:
     hits = {name: sum(word in small for word in found) for name, small in _SETS.items()}
     hits["de"] += 2 * len(_GERMAN_LETTERS.findall(sample)) if hits["other"] < hits["de"] + 1 else 0
     best = max(hits, key=lambda name: hits[name])
-    if hits[best] == 0:
-        return "en"
+    if hits["en"] == hits["de"] >= hits["other"]:
+        return max(("en", "de"), key=lambda name: _mood_words(found, name))
     return None if best == "other" and hits[best] > max(hits["en"], hits["de"]) else best
+
+
+def _mood_words(found: list[str], language: str) -> int:
+    table = lexicon(language)
+    return sum(bool(table.find(word) or table.find_modifier(word)) for word in found)
 
 
 _SETS: Final = {name: frozenset(words.split()) for name, words in _SMALL_WORDS.items()}

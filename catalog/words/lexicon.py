@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
@@ -13,6 +14,9 @@ LONGEST_PHRASE: Final = 4
 """Words in the longest phrase of the tables."""
 
 SHORTEST_STEM: Final = 1
+
+_SPELLED_OUT: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
+"""German on a keyboard that has none of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ def lexicon(language: str) -> Lexicon:
     for row in read_table("mood_modifiers"):
         if row["language"] == language:
             modifier = Modifier(row["kind"], float(row["factor"]))
-            for word in row["words"].split():
+            for word in _spellings(row):
                 place = made.modifier_stems if word.endswith("*") else made.modifiers
                 place[word.rstrip("*")] = modifier
     keys = (*made.words, *made.stems, *made.modifiers)
@@ -91,8 +95,17 @@ def _add(made: Lexicon, row: dict[str, str]) -> None:
     valence = float(row["valence"]) if row["valence"] else anchor[0]
     arousal = float(row["arousal"]) if row["arousal"] else anchor[1]
     entry = Entry(row["code"], float(row["intensity"]), valence, arousal, anchor[2])
-    for word in row["words"].split():
+    for word in _spellings(row):
         if len(word) > 1 and word.endswith("*") and row["language"] != "*":
             made.stems.setdefault(word[:-1], entry)
         else:
             made.words.setdefault(word, entry)
+
+
+def _spellings(row: dict[str, str]) -> Iterator[str]:
+    """Yield the words of a row, German ones also as they are written without its letters."""
+    for word in row["words"].split():
+        yield word
+        if row["language"] == "de":
+            yield word.replace("ß", "ss")
+            yield word.translate(_SPELLED_OUT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 from catalog.emotions import LANGUAGES
@@ -28,7 +29,8 @@ def read_mood(
     """
     if language is not None and language not in LANGUAGES:
         raise WordsError(f"language {language!r} is not known; use one of {', '.join(LANGUAGES)}")
-    text = text[:MOST_CHARS]
+    # Full-width letters of an East Asian keyboard, and letters that come apart from their marks.
+    text = unicodedata.normalize("NFKC", text[:MOST_CHARS])
     spoken = language or detect_language(text)
     if spoken == "zh" and dlut is not None:
         from catalog.words.chinese import read_chinese

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import re
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,7 @@ from catalog.words.ontology import collect
 from catalog.words.track_texts import comment_weight, lyric_weight, title_weight
 from device.commands import mood as mood_command
 from device.commands.errors import CommandError
+from device.phrases import PHRASES
 from tests.data_folder import data_folder
 
 GOLDEN = "后悔也都没有用 还不如一切没有发生过 不过就是又少一个诗人 换一个人沉迷你的笑"
@@ -112,6 +115,44 @@ def test_a_very_long_text_is_read() -> None:
 )  # fmt: skip
 def test_languages_are_told_apart(text: str, language: str | None) -> None:
     assert detect_language(text) == language
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("traurig", "NB"), ("gut gelaunt", "PA"), ("Angst", "NC"), ("keine Angst", "PG"),
+     ("ohne Stress", "PE"), ("froehlich", "PA"), ("gluecklich", "PA"), ("keine Energie", "NB")],
+)  # fmt: skip
+def test_german_without_small_words_or_umlauts_is_german(text: str, code: str) -> None:
+    assert read_mood(text).language == "de"
+    assert leading(text) == code
+
+
+@pytest.mark.parametrize("text", ["im sad", "im so tired", "quality time", "party", "calm"])
+def test_english_without_an_apostrophe_or_small_words_is_english(text: str) -> None:
+    assert read_mood(text).language == "en"
+
+
+@pytest.mark.parametrize("language", PHRASES)
+def test_the_words_that_the_kiosk_offers_are_understood_in_its_language(language: str) -> None:
+    _, _, offered = PHRASES[language].not_understood.partition("{text}")
+    words = re.split(r"\W+", offered)
+    understood = [word for word in words if read_mood(word).point is not None]
+    assert len(understood) == 4
+    assert {read_mood(word).language for word in understood} == {language}
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [("ｖｅｒｙ ｈａｐｐｙ", "very happy"), ("：（", ":("),
+     (unicodedata.normalize("NFD", "행복해요"), "행복해요"),
+     (unicodedata.normalize("NFD", "fröhlich"), "fröhlich"),
+     (unicodedata.normalize("NFD", "спокойно"), "спокойно")],
+)  # fmt: skip
+def test_letters_mean_the_same_however_they_are_encoded(text: str, same: str) -> None:
+    found, wanted = read_mood(text), read_mood(same)
+    assert wanted.point is not None
+    assert found.emotions == wanted.emotions
+    assert found.language == wanted.language
 
 
 def test_unknown_language_is_refused() -> None:
