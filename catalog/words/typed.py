@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -31,11 +31,18 @@ MODIFIER_REACH: Final = 2
 FULL_INTENSITY: Final = 9.0
 """Top of the ontology's scale: such a word lies at its anchor, weaker ones nearer the middle."""
 
+# An emoticon may hold letters and signs; "note:(see" and "https://" hold none.
+_FACES: Final = "|".join(
+    ("(?<!\\w)" if face[0].isalnum() else "") + re.escape(face) + "(?![\\w/])"
+    for face in sorted(lexicon("*").words, key=len, reverse=True)
+    if len(face) > 1
+)
 _TOKEN: Final = re.compile(
+    f"(?P<face>{_FACES})|"
     "(?P<han>[\u4e00-\u9fff\u3400-\u4dbf]+)"
     "|(?P<hangul>[\uac00-\ud7a3]+)"
     "|(?P<word>[A-Za-z\u00c0-\u024f\u0400-\u04ff]+(?:['-][A-Za-z\u00c0-\u024f\u0400-\u04ff]+)*)"
-    "|(?P<sign>[^\\w\\s]+[a-z()]*|[\\^:;]\\S*)"
+    "|(?P<sign>[^\\w\\s]|\n)"
     "|(?P<digit>\\d+)"
 )
 _STOPS: Final = frozenset(".,;!?。，；！？、…\n")
@@ -158,7 +165,7 @@ def _tokens(text: str, language: str | None) -> Iterator[_Token]:
         kind = now
         if now == "han":
             yield from _han(found.group())
-        elif now == "sign":
+        elif now in ("sign", "face"):
             yield from _sign(found.group())
         elif now != "digit":
             pending.append(found.group())
@@ -191,20 +198,20 @@ def _looked_up(text: str, lexicons: list[Lexicon]) -> _Token:
     for table in lexicons:
         # A phrase must be there as a whole, or its stem must reach beyond its last space.
         entry, modifier = table.find(text), table.find_modifier(text)
-        if "_" in text and entry is not None and not _reaches(table, text):
+        if "_" in text and not _reaches(table.words, table.stems, text):
             entry = None
+        if "_" in text and not _reaches(table.modifiers, table.modifier_stems, text):
+            modifier = None
         if entry is not None or modifier is not None:
             return _Token(shown, entry, modifier)
-    if text.endswith("n't"):
+    if text.endswith("n't") and "_" not in text:
         return _Token(shown, None, Modifier("negation", -1))
     return _Token(shown, None, None)
 
 
-def _reaches(table: Lexicon, text: str) -> bool:
+def _reaches(words: Collection[str], stems: Collection[str], text: str) -> bool:
     last_word = text.rindex("_") + 2
-    return text in table.words or any(
-        text[:end] in table.stems for end in range(last_word, len(text) + 1)
-    )
+    return text in words or any(text[:end] in stems for end in range(last_word, len(text) + 1))
 
 
 def _han(run: str) -> Iterator[_Token]:
@@ -221,15 +228,8 @@ def _han(run: str) -> Iterator[_Token]:
                 break
 
 
-def _sign(signs: str) -> Iterator[_Token]:
-    """Yield emoji, emoticons and stops of a run of signs."""
-    table = lexicon("*")
-    if signs in table.words:
-        yield _Token(signs, table.words[signs], None)
-        return
-    for sign in signs:
-        entry = table.words.get(sign)
-        if entry is not None:
-            yield _Token(sign, entry, None)
-        elif sign in _STOPS:
-            yield _Token(sign, None, None, stop=True)
+def _sign(sign: str) -> Iterator[_Token]:
+    """Yield an emoji, an emoticon or a stop; other signs say nothing."""
+    entry = lexicon("*").words.get(sign)
+    if entry is not None or sign in _STOPS:
+        yield _Token(sign, entry, None, stop=entry is None)

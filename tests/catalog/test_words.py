@@ -21,6 +21,7 @@ from catalog.words import learned as learned_module
 from catalog.words.chinese import read_keywords
 from catalog.words.language import detect_language
 from catalog.words.learned import LEAST_CONFIDENCE, read_learned
+from catalog.words.lexicon import lexicon
 from catalog.words.ontology import collect
 from catalog.words.track_texts import comment_weight, lyric_weight, title_weight
 from device.commands import mood as mood_command
@@ -153,6 +154,24 @@ def test_letters_mean_the_same_however_they_are_encoded(text: str, same: str) ->
     assert wanted.point is not None
     assert found.emotions == wanted.emotions
     assert found.language == wanted.language
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("sad,tired", ["sad", "tired"]), ('"happy"', ["happy"]), ("calm/sleepy", ["calm", "sleepy"]),
+     ("#happy:)", ["happy", ":)"]), ("note:(see)", []), ("xylophone", []),
+     ("I am sad I don't know why", ["sad"]), ("happy but can't sleep", ["happy", "¬sleep"]),
+     ("외롭지 않아 너무 행복해", ["¬외롭지", "너무 행복해"]),
+     ("걱정 없어 행복해", ["¬걱정", "행복해"]), ("this is not\nhappy", ["happy"])],
+)  # fmt: skip
+def test_no_sign_and_no_negation_swallows_the_words_beside_it(text: str, words: list[str]) -> None:
+    assert [keyword.word for keyword in read_mood(text).keywords] == words
+
+
+@pytest.mark.parametrize("face", lexicon("*").words)
+def test_every_emoji_and_emoticon_of_the_table_is_read(face: str) -> None:
+    for text in (face, face.upper(), f"ok {face}!"):
+        assert [keyword.word for keyword in read_mood(text).keywords][:1] == [face], text
 
 
 def test_unknown_language_is_refused() -> None:
