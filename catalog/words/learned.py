@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 import models_tflite
 from catalog.emotions import EmotionPoint, blend
 from catalog.vocabularies import VOCABULARIES, to_point
-from catalog.words.mood import CONVINCING_STRENGTH, WordMood
+from catalog.words.mood import CONVINCING_STRENGTH, TURNED, WordMood
 
 log = logging.getLogger(__name__)
 
@@ -113,8 +113,13 @@ def read_learned(text: str, language: str | None) -> Reading | None:
 
 
 def add_learned(found: WordMood, text: str) -> WordMood:
-    """Return what the table of words found in a text, together with the classifier's reading."""
-    reading = read_learned(text, found.language)
+    """Return what the table of words found in a text, together with the classifier's reading.
+
+    Where the table finds only what is negated ("nothing makes me happy") it is left alone: the
+    classifier counts words, and knows of a negation only beside its word.
+    """
+    negated = bool(found.keywords) and all(one.word.startswith(TURNED) for one in found.keywords)
+    reading = None if negated else read_learned(text, found.language)
     if reading is None:
         return found
     if found.point is None:

@@ -32,7 +32,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Modifier:
-    """A word that turns (-1), strengthens (> 1) or weakens (< 1) the mood word beside it."""
+    """A word that turns (-1), strengthens (> 1) or weakens (< 1) the mood word beside it, or 1."""
 
     kind: str
     factor: float

@@ -18,6 +18,9 @@ CONVINCING_STRENGTH = 5.0
 LEAST_TRUST, MOST_TRUST = 0.4, 0.95
 """Trust in a text of which hardly a word, or at least every fourth word, names an emotion."""
 
+TURNED = "¬"
+"""Stands before a keyword that is negated."""
+
 
 class WordsError(Exception):
     """A text cannot be read as asked; the message says which file or package is missing."""

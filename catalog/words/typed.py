@@ -11,7 +11,14 @@ import numpy as np
 
 from catalog.emotions import ANCHORS_VAD, CODES, EmotionPoint, make_point
 from catalog.words.lexicon import LONGEST_PHRASE, Entry, Lexicon, Modifier, lexicon
-from catalog.words.mood import Keyword, WordMood, confidence_of, nothing, strengths_of
+from catalog.words.mood import (
+    TURNED,
+    Keyword,
+    WordMood,
+    confidence_of,
+    nothing,
+    strengths_of,
+)
 
 OPPOSITES: Final = {
     "PA": "NB", "PE": "NI", "PD": "NN", "PH": "NN", "PG": "NL", "PB": "ND", "PK": "NJ",
@@ -25,6 +32,8 @@ TURNED_FACTOR: Final = 0.5
 
 NEGATION_REACH: Final = 3
 """Words after a negation that it still turns ("not a very happy ...")."""
+
+NEVER_REACH: Final = 5
 
 MODIFIER_REACH: Final = 2
 
@@ -45,10 +54,12 @@ _TOKEN: Final = re.compile(
     "|(?P<sign>[^\\w\\s]|\n)"
     "|(?P<digit>\\d+)"
 )
+_KOREAN_NEGATION: Final = re.compile("(?<=지)(?=않|못)|(?<=하지)(?=마)|(?<=[\uac00-\ud7a3])(?=없)")
+"""Where a negation is written without the space before it, as most people do: "재미없어"."""
 _STOPS: Final = frozenset(".,;!?。，；！？、…\n")
 _TURNS: Final = frozenset(
-    ("but", "however", "aber", "sondern", "но", "а", "однако", "但", "但是", "可是", "하지만",
-     "그런데")
+    ("but", "however", "aber", "sondern", "но", "а", "однако", "但", "但是", "可是", "不过",
+     "하지만", "그런데")
 )  # fmt: skip
 _NEVERS: Final = frozenset(("never", "nie", "никогда"))
 """"Never been so happy" is happier than happy: with "so" before the word nothing is turned."""
@@ -103,7 +114,7 @@ def _matches(tokens: list[_Token]) -> Iterator[_Match]:
         factor = _strength_factor(tokens, index)
         entry, word = token.entry, token.text
         if _negated(tokens, index):
-            entry, factor, word = _turned(entry), factor * TURNED_FACTOR, f"¬{word}"
+            entry, factor, word = _turned(entry), factor * TURNED_FACTOR, f"{TURNED}{word}"
         yield _Match(word, entry, entry.intensity * factor)
 
 
@@ -137,19 +148,30 @@ def _strength_factor(tokens: list[_Token], index: int) -> float:
 def _negated(tokens: list[_Token], index: int) -> bool:
     count = 0
     so = index > 0 and tokens[index - 1].text in _SO
-    for token in reversed(tokens[max(0, index - NEGATION_REACH) : index]):
+    for back, token in enumerate(reversed(tokens[max(0, index - NEVER_REACH) : index])):
         if token.stop or (token.entry is not None and token.modifier is None):
             break
         if so and token.text in _NEVERS:
-            continue
-        count += token.modifier is not None and token.modifier.kind == "negation"
-    for token in tokens[index + 1 : index + 2]:
-        count += token.modifier is not None and token.modifier.kind == "after"
+            count = 0  # With what Russian negates once more: "никогда не был так счастлив".
+        elif back < NEGATION_REACH:
+            count += token.modifier is not None and token.modifier.kind in ("negation", "both")
+    following = _following(tokens, index)
+    if following is not None:
+        count += following.kind == "after" or (following.kind == "both" and not count)
     return count % 2 == 1
+
+
+def _following(tokens: list[_Token], index: int) -> Modifier | None:
+    """Return how the next word changes this one; of Korean the one after a verb in "-지"."""
+    for token in tokens[index + 1 : index + 3]:
+        if token.entry is not None or token.modifier is not None or not token.text.endswith("지"):
+            return token.modifier
+    return None
 
 
 def _tokens(text: str, language: str | None) -> Iterator[_Token]:
     normal = text.lower().replace("\u2019", "'").replace("\ufe0f", "").replace("ё", "е")
+    normal = _KOREAN_NEGATION.sub(" ", normal)
     latin = [lexicon(language if language in ("en", "de") else "en")]
     if language != "de":
         latin.append(lexicon("de") if language is None else lexicon(""))
@@ -202,6 +224,8 @@ def _looked_up(text: str, lexicons: list[Lexicon]) -> _Token:
             entry = None
         if "_" in text and not _reaches(table.modifiers, table.modifier_stems, text):
             modifier = None
+        if modifier is not None and modifier.kind == "plain":
+            return _Token(shown, None, modifier)
         if entry is not None or modifier is not None:
             return _Token(shown, entry, modifier)
     if text.endswith("n't") and "_" not in text:

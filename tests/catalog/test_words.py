@@ -68,12 +68,36 @@ def test_moods_in_five_languages(text: str, language: str | None, code: str) -> 
 @pytest.mark.parametrize(
     ("text", "valence"),
     [("I'm not happy", -1), ("не грустно", 1), ("不开心", -1), ("행복하지 않아", -1),
-     ("nicht traurig", 1), ("I have never been so happy", 1), ("not sad, but happy", 1)],
+     ("nicht traurig", 1), ("I have never been so happy", 1), ("not sad, but happy", 1),
+     ("not sad anymore", 1), ("no more tears", 1), ("happy no more", -1), ("im not happy", -1),
+     ("dont feel happy", -1), ("I don't want to listen to sad music", 1), ("nobody loves me", -1),
+     ("nothing makes me happy", -1), ("I have no hope", -1), ("niemand liebt mich", -1),
+     ("开心不起来", -1), ("平静不下来", -1), ("никогда не был так счастлив", 1),
+     ("행복하지않아요", -1), ("행복하지 못해요", -1), ("재미없어", -1), ("걱정하지마", 1),
+     ("짜증 안 나", 1), ("스트레스 받지 않아", 1)],
 )  # fmt: skip
 def test_negation_turns_a_mood(text: str, valence: int) -> None:
     point = read_mood(text).point
     assert point is not None
     assert math.copysign(1, point.valence) == valence
+
+
+@pytest.mark.parametrize(
+    ("text", "valence"),
+    [("I can't stop crying", -1), ("why don't we dance", 1), ("不停地哭", -1), ("忍不住想哭", -1),
+     ("有没有开心的歌", 1), ("累，不过很开心", 1), ("离别的伤感", -1), ("无尽的悲伤", -1),
+     ("чуть не плачу", -1), ("нет ли чего-нибудь весёлого", 1), ("ganz schön müde", -1),
+     ("ich kann nicht aufhören zu weinen", -1)],
+)  # fmt: skip
+def test_what_only_looks_like_a_negation_or_a_mood_turns_nothing(text: str, valence: int) -> None:
+    point = read_mood(text).point
+    assert point is not None
+    assert math.copysign(1, point.valence) == valence
+
+
+@pytest.mark.parametrize("text", ["放点音乐", "麻烦下一首", "lieber nicht"])
+def test_a_word_in_a_longer_one_is_no_mood(text: str) -> None:
+    assert read_mood(text).point is None
 
 
 def test_intensifiers_weigh() -> None:
