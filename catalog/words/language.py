@@ -19,7 +19,7 @@ _LETTERS_PER_WORD: Final = {"ko": 2.0, "ja": 1.5, "zh": 1.5, "ru": 5.5, "latin":
 
 _SMALL_WORDS: Final = {
     "en": "the and you that with for this have not are was i'm im it's my me is of to in it a i "
-    "feel feeling today am so just we be what all your but on",
+    "feel feeling today am so just we be what all your but on still",
     "de": "der die das und ich bin nicht ist ein eine mich mir du wir es zu auf mit den im heute "
     "fühle fuehle sehr so wie auch noch nach aber für war habe hab sich dass",
     "other": "el los las una que está muy les des une est dans pour avec je tu nous vous sont il "
