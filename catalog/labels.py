@@ -38,7 +38,9 @@ def label_of(point: EmotionPoint, language: str) -> str:
     if first < CLEAR_SHARE:
         return _on_the_plane(point, radius, language)
     named = FEELINGS[CODES[order[0]]][language]
-    if _far(point, int(order[0])) and radius >= FLAT_RADIUS:
+    # Near the middle of two opposite emotions the place tells of neither.
+    told = MILD_RADIUS if second >= SECOND_SHARE * first else FLAT_RADIUS
+    if _far(point, int(order[0])) and radius >= told:
         return _a_little(named, _PLANE[_sector(point)][language], language)
     if second >= SECOND_SHARE * first:
         return _a_little(named, FEELINGS[CODES[order[1]]][language], language)

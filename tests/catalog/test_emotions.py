@@ -96,6 +96,13 @@ def test_a_longing_tense_person_is_called_so() -> None:
     assert describe(point_from_emotions(weights)) == "wistful, a little flustered"
 
 
+def test_a_person_who_is_happy_and_sad_is_called_both() -> None:
+    weights = np.zeros(21)
+    weights[CODES.index("PA")], weights[CODES.index("NB")] = 0.5, 0.5
+    assert describe(point_from_emotions(weights)) == "joyful, a little sad"
+    assert describe(point_from_emotions(weights), "de") == "fröhlich, ein wenig traurig"
+
+
 @pytest.mark.parametrize("name", VOCABULARIES)
 @given(st.data())
 def test_every_vocabulary_lands_in_the_space(name: str, data: st.DataObject) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from catalog.emotions import describe
 from catalog.words import read_mood
 from device.interfaces.screen.scenes.asking import CHIPS
 
@@ -15,6 +16,12 @@ def test_every_chip_says_a_mood_of_its_own_side(chip: str) -> None:
     point = read_mood(CHIPS[chip]).point
     assert point is not None
     assert (point.valence > 0) == (chip in PLEASANT)
+
+
+def test_who_says_tired_is_called_so() -> None:
+    point = read_mood(CHIPS["tired"]).point
+    assert point is not None
+    assert describe(point) == "sad, a little drowsy"
 
 
 def test_quiet_and_loud_chips_differ_in_arousal() -> None:
