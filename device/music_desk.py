@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from itertools import takewhile
 
 from device import readings as r
@@ -153,7 +154,8 @@ class MusicDesk:
         current = [c.track.track_id for c in (visit.choice, visit.starting) if c is not None]
         # Who chose to name the mood and has not named it yet has asked for nothing.
         strategy = r.Strategy.MATCH if visit.lacks_word else visit.strategy
-        return self._recommender.choose(target, mood, strategy, exclude=current)
+        told = replace(mood, point=visit.path.start(mood))  # A reason speaks of the same start.
+        return self._recommender.choose(target, told, strategy, exclude=current)
 
     def _go_on(self, visit: Visit, mood: r.Mood | None, kind: FeedbackKind) -> None:
         """Play another track; what is left was judged once, however often the finger taps."""

@@ -43,8 +43,11 @@ class MoodPath:
         goal = GOALS.get(self.strategy)
         if goal is None:
             return mood.point
-        start = self._start or mood.point
-        return blend([start, goal], [1 - self.progress, self.progress])
+        return blend([self.start(mood), goal], [1 - self.progress, self.progress])
+
+    def start(self, mood: Mood) -> EmotionPoint:
+        """Return where the next step is counted from: the mood, or where the path began."""
+        return mood.point if self._start is None or self.strategy not in GOALS else self._start
 
     def advance(self, mood: Mood) -> None:
         """Note that a track for the present target was started."""

@@ -235,6 +235,17 @@ def test_nothing_is_called_asked_for_that_nobody_asked_for(stage: Stage) -> None
     assert not state.asks_for_mood
 
 
+def test_the_reason_of_a_step_names_where_the_path_began(stage: Stage) -> None:
+    """That is what the target is counted from, whatever the face shows by then."""
+    stage.to_playing(face=SAD)
+    stage.do(r.SetStrategy(source="screen", strategy=Strategy.LIFT))
+    for face in (SAD, HAPPY, HAPPY):
+        stage.pass_time(30, face=face)
+        stage.next_track()
+        assert stage.state.choice is not None
+        assert stage.state.choice.reason.startswith("From “sad”, a step to lift you.")
+
+
 def test_words_that_say_nothing_are_answered_for_a_while(stage: Stage) -> None:
     words = "a sentence without any mood in it at all, and much too long"
     message = stage.do(r.SayMood(source="mqtt", text=words)).message
