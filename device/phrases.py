@@ -26,11 +26,18 @@ class Phrases:
     stepped: str
     goals: dict[Strategy, str]
     music: str
+    """With the distance as :meth:`number` writes it."""
     liked: str
     not_understood: str
     no_music: str
     left_out: str
     not_kept: str
+    comma: str = "."
+    """Between a whole number and its decimals."""
+
+    def number(self, value: float) -> str:
+        """Return a number with two decimals."""
+        return f"{value:.2f}".replace(".", self.comma)
 
 
 ENGLISH = Phrases(
@@ -43,7 +50,7 @@ ENGLISH = Phrases(
     stepped="From “{mood}”, a step to {goal}.",
     goals={Strategy.LIFT: "lift you", Strategy.CALM: "calm you",
            Strategy.ENERGISE: "wake you up"},
-    music="This music is {music} (distance {distance:.2f}).",
+    music="This music is {music} (distance {distance}).",
     liked="It was liked here before.",
     not_understood="“{text}” says nothing about a mood that I know. Try words such as calm, happy,"
     " sad, tense.",
@@ -61,13 +68,14 @@ GERMAN = Phrases(
     stepped="Von „{mood}“ ein Schritt, {goal}.",
     goals={Strategy.LIFT: "um dich aufzumuntern", Strategy.CALM: "um dich zu beruhigen",
            Strategy.ENERGISE: "um dich zu beleben"},
-    music="Diese Musik: {music} (Abstand {distance:.2f}).",
+    music="Diese Musik: {music} (Abstand {distance}).",
     liked="Sie hat hier schon gefallen.",
     not_understood="„{text}“ sagt mir nichts über eine Stimmung. Versuch es mit Worten wie ruhig,"
     " fröhlich, traurig, angespannt.",
     no_music="Kein Stück der Sammlung lässt sich abspielen: `attune doctor` sagt, woran es liegt.",
     left_out="Dieses Stück lässt sich nicht abspielen: weiter zum nächsten.",
     not_kept="Das wird nicht behalten: Das Gedächtnis der Box lässt sich nicht beschreiben.",
+    comma=",",
 )  # fmt: skip
 CHINESE = Phrases(
     voices={"face": "你的表情", "pulse": "你的脉搏", "words": "你的话", "touch": "你的触摸"},
@@ -78,7 +86,7 @@ CHINESE = Phrases(
     stepped="从“{mood}”出发，{goal}。",
     goals={Strategy.LIFT: "让你开心一点", Strategy.CALM: "让你平静一点",
            Strategy.ENERGISE: "让你更有活力"},
-    music="这首音乐：{music}（距离 {distance:.2f}）。",
+    music="这首音乐：{music}（距离 {distance}）。",
     liked="这里有人喜欢过它。",
     not_understood="从“{text}”里我听不出情绪。试试平静、快乐、悲伤、紧张这样的词。",
     no_music="曲库里没有可以播放的曲目：请运行 `attune doctor` 查看原因。",
@@ -95,13 +103,14 @@ RUSSIAN = Phrases(
     stepped="От «{mood}» шаг, чтобы {goal}.",
     goals={Strategy.LIFT: "поднять настроение", Strategy.CALM: "успокоить",
            Strategy.ENERGISE: "взбодрить"},
-    music="Эта музыка: {music} (расстояние {distance:.2f}).",
+    music="Эта музыка: {music} (расстояние {distance}).",
     liked="Здесь она уже нравилась.",
     not_understood="«{text}» ничего не говорит мне о настроении. Попробуйте слова вроде: спокойно,"
     " радостно, грустно, тревожно.",
     no_music="Ни одну запись из медиатеки нельзя воспроизвести: причину покажет `attune doctor`.",
     left_out="Эту запись нельзя воспроизвести: включаю следующую.",
     not_kept="Это не запомнится: память устройства недоступна для записи.",
+    comma=",",
 )  # fmt: skip
 KOREAN = Phrases(
     voices={"face": "표정", "pulse": "맥박", "words": "말", "touch": "터치"},
@@ -112,7 +121,7 @@ KOREAN = Phrases(
     stepped="‘{mood}’에서 {goal} 한 걸음.",
     goals={Strategy.LIFT: "밝은 쪽으로", Strategy.CALM: "차분한 쪽으로",
            Strategy.ENERGISE: "활기찬 쪽으로"},
-    music="이 음악: {music} (거리 {distance:.2f}).",
+    music="이 음악: {music} (거리 {distance}).",
     liked="여기서 사랑받은 곡이에요.",
     not_understood="“{text}”에서는 기분을 알 수 없어요."
     " 차분함, 행복, 슬픔, 긴장 같은 말을 써 보세요.",

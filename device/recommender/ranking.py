@@ -181,7 +181,8 @@ def explain(
     else:
         opening = phrases.unsure.format(mood=felt)
     music = describe(best.match.track.point, language)
-    sentences = [opening, phrases.music.format(music=music, distance=best.match.distance)]
+    distance = phrases.number(best.match.distance)
+    sentences = [opening, phrases.music.format(music=music, distance=distance)]
     if best.memory.likes > best.memory.dislikes:
         sentences.append(phrases.liked)
     return ("" if language == "zh" else " ").join(sentences)
