@@ -325,7 +325,9 @@ class Conductor:
 
     def _take_words(self, text: str, now: float) -> None:
         words = read_mood(text)
-        if words.point is None:
+        # Where no word names a mood the classifier only guesses, and sometimes hardly that.
+        unsure = not words.keywords and words.confidence < self._settings.mood.min_confidence
+        if words.point is None or unsure:
             phrases = PHRASES[self._settings.kiosk.language]
             heard = text if len(text) <= MOST_QUOTED else f"{text[: MOST_QUOTED - 1]}…"
             answer = phrases.not_understood.format(text=heard)

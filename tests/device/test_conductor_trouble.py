@@ -235,6 +235,13 @@ def test_nothing_is_called_asked_for_that_nobody_asked_for(stage: Stage) -> None
     assert not state.asks_for_mood
 
 
+def test_a_question_that_hardly_sounds_like_a_mood_starts_no_music(stage: Stage) -> None:
+    state = stage.do(r.SayMood(source="mqtt", text="what time is it"))
+    assert "what time is it" in state.message
+    assert state.visit is V.IDLE
+    assert stage.play_along() == []
+
+
 def test_the_reason_of_a_step_names_where_the_path_began(stage: Stage) -> None:
     """That is what the target is counted from, whatever the face shows by then."""
     stage.to_playing(face=SAD)
