@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from catalog.words import WordMood
 
 REASON = "no word of this text names a mood that I know"
+WHOLE = "the text as a whole, of which no word alone names a mood"
 
 EXAMPLES = """\
 examples:
@@ -100,4 +101,4 @@ def _print(mood: WordMood) -> None:
         if share >= 0.005:
             print(f"  {code} {NAMES[code]['en']:<15} {share:6.1%} {'█' * round(share * 30)}")
     words = ", ".join(f"{word.word} ({word.code} {word.weight:.2g})" for word in mood.keywords)
-    print(f"because of: {words}")
+    print(f"because of: {words or WHOLE}")

@@ -340,6 +340,13 @@ def test_the_command_prints_one_document(capsys: pytest.CaptureFixture[str]) -> 
     assert json.loads(capsys.readouterr().out)["emotions"] is None
 
 
+def test_the_command_says_why_also_where_no_word_names_a_mood(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert attune("mood", "text", "my dog died last night") == 0
+    assert "because of: the text as a whole" in capsys.readouterr().out
+
+
 def test_typed_words_need_neither_jieba_nor_openpyxl() -> None:
     code = (
         "import sys; sys.modules['jieba'] = sys.modules['openpyxl'] = None\n"
