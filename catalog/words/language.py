@@ -21,7 +21,7 @@ _SMALL_WORDS: Final = {
     "en": "the and you that with for this have not are was i'm im it's my me is of to in it a i "
     "feel feeling today am so just we be what all your but on still",
     "de": "der die das und ich bin nicht ist ein eine mich mir du wir es zu auf mit den im heute "
-    "fühle fuehle sehr so wie auch noch nach aber für war habe hab sich dass",
+    "fühle fuehle sehr so wie auch noch nach aber für war habe hab sich dass was",
     "other": "el los las una que está muy les des une est dans pour avec je tu nous vous sont il "
     "gli che per della una sono não uma com het een van niet jag och är det estoy soy suis très",
 }
@@ -65,7 +65,10 @@ def _detect_latin(sample: str) -> str | None:
 
 def _mood_words(found: list[str], language: str) -> int:
     table = lexicon(language)
-    return sum(bool(table.find(word) or table.find_modifier(word)) for word in found)
+    return sum(
+        2 * (table.find(word) is not None) + (table.find_modifier(word) is not None)
+        for word in found
+    )
 
 
 _SETS: Final = {name: frozenset(words.split()) for name, words in _SMALL_WORDS.items()}

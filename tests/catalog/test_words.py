@@ -207,7 +207,12 @@ def test_every_emoji_and_emoticon_of_the_table_is_read(face: str) -> None:
      ("плохое настроение", "NB"), ("ничего не радует", "NB"), ("хочу умереть", "NB"),
      ("슬픕니다", "NB"), ("기쁩니다", "PA"), ("좋지 않아", "NB"), ("기분 나빠", "NB"),
      ("잠이 안 와", "NB"), ("죽고 싶어", "NB"), ("진정하고 싶어요", "PE"), ("sorgenfrei", "PE"),
-     ("Liebeskummer", "NB"), ("ich will sterben", "NB")],
+     ("Liebeskummer", "NB"), ("ich will sterben", "NB"),
+     ("눈물이 멈추지 않아", "NB"), ("행복할 수 없어", "NB"), ("슬플 때", "NB"), ("잠 안 와", "NB"),
+     ("хочется плакать", "NB"), ("не так уж и грустно", "PA"), ("я спокоен", "PE"),
+     ("нет настроения", "NE"), ("心情特别好", "PA"), ("闷闷不乐", "NE"),
+     ("was Ruhiges bitte", "PE"),
+     ("alles super", "PA"), ("I couldn't be more proud", "PH")],
 )  # fmt: skip
 def test_plain_words_are_not_missed_nor_taken_for_their_opposite(text: str, code: str) -> None:
     assert leading(text) == code
