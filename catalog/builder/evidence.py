@@ -12,6 +12,7 @@ from catalog.emotions import EmotionPoint
 from catalog.sound import SoundAnnotator, SoundError
 from catalog.sound.annotator import MODEL as SOUND_MODEL
 from catalog.words import WordMood, read_mood, read_track
+from catalog.words.language import detect_language
 from models_tflite.runtime import ModelError
 
 TRUST: dict[str, float] = {
@@ -103,7 +104,7 @@ class EvidenceFinder:
             point=point,
             confidence=confidence,
             heard_genre=genre,
-            language=(words.language or "") if tags.lyrics else "",
+            language=detect_language(tags.lyrics) or "",  # Many titles are English all the same.
             nothing_because="" if point else _nothing(sound_problem),
         )
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from catalog.builder.evidence import EvidenceFinder
 from catalog.builder.tags import Tags, cover_in, read_sidecar, read_tags, strip_times
 from tests.fakes.tagged_sounds import write_tone
 
@@ -186,3 +187,17 @@ def test_a_cover_in_the_file_is_found_and_none_is_none(tmp_path: Path) -> None:
     found = cover_in(tmp_path / "b.mp3")
     assert found is not None
     assert found.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("title", "lyrics", "language"),
+    [("Love Shot", "너를 사랑해서 슬픈 밤에 울고 있어", "ko"), ("Love", "", ""),
+     ("Haus am See", "Hier bin ich geboren und laufe durch die Straßen", "de"),
+     ("Sad Eyes", "je ne sais pas pourquoi tu es là avec moi", "")],
+)  # fmt: skip
+def test_the_language_of_a_track_is_that_of_its_lyrics_not_of_its_title(
+    title: str, lyrics: str, language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(EvidenceFinder, "_hear", lambda _self, _path: (None, "", ""))
+    tags = Tags(title, "", "", "", lyrics=lyrics)
+    assert EvidenceFinder().find(Path("song.flac"), tags).language == language
