@@ -12,6 +12,7 @@ from catalog.emotions import (
     ANCHORS_VAD,
     CODES,
     FAMILIES,
+    FEELINGS,
     LANGUAGES,
     NAMES,
     EmotionPoint,
@@ -75,6 +76,14 @@ def test_every_code_has_its_names_family_and_anchor() -> None:
         assert len({NAMES[code][language] for code in CODES}) == len(CODES)
     assert ANCHORS_VAD.shape == (21, 3)
     assert np.abs(ANCHORS_VAD).max() <= 1
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_feeling_can_be_felt_a_little(language: str) -> None:
+    """A label may say "a little" of it; "ein wenig voller Bewunderung" is no German."""
+    told = [FEELINGS[code][language] for code in CODES]
+    assert not [one for one in told if one.startswith(("full ", "voller ", "с ", "充满"))]
+    assert len(set(told)) == len(CODES)
 
 
 @pytest.mark.parametrize(
