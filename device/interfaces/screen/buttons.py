@@ -15,6 +15,8 @@ from device.interfaces.screen.view import Action, ScreenView
 TOUCH = 64
 """Least side of a thing to press in layout units: 12 mm on a 7 inch 800 x 480 panel, more
 than the 9.2 mm of Parhi, Karlson and Bederson (2006)."""
+NARROW = 300
+"""Less wide than this, in layout units, a card has no room for words beside its icon."""
 
 
 def _look(kit: Kit, kind: str, pressed: bool) -> tuple[Tint, Tint, Colour]:
@@ -104,6 +106,9 @@ def paint_card(
     second = ink if kind in {"main", "chosen"} else kit.theme.soft
     mark = ink if kind == "main" else kit.theme.accent
     inner = area.inset(kit.px(20), kit.px(10) if area.h < kit.px(90) else kit.px(18))
+    if area.h <= area.w * 0.8 and area.w < kit.px(NARROW):
+        _write_low(surface, kit, inner, (title, text, symbol), (ink, second, mark), words)
+        return
     if area.h > area.w * 0.8:
         side = min(kit.px(50), inner.h // 4)
         head, rest = inner.top(side, kit.px(14))
@@ -128,6 +133,29 @@ def paint_card(
     kit.type.write(surface, title, heading, large, ink)
     if text:
         kit.type.write(surface, text, rest, small, second, anchor="top", lines=3)
+
+
+def _write_low(
+    surface: pygame.Surface,
+    kit: Kit,
+    inner: Area,
+    content: tuple[str, str, str],
+    inks: tuple[Colour, Colour, Colour],
+    words: tuple[tuple[str, str], ...],
+) -> None:
+    """Write a card with room neither above nor beside its words: icon and name in one line.
+
+    What a choice means may not end in an ellipsis because a line about a fault is below it.
+    """
+    title, text, symbol = content
+    head, rest = inner.top(inner.h * 3 // 10, kit.px(4))
+    side = min(kit.px(30), head.h)
+    spot, name = head.left(side, kit.px(12))
+    surface.blit(icon(symbol, side, inks[2], 0.85), (spot.x, spot.y + (spot.h - side) // 2))
+    large = kit.type.alike([(one, name.h) for one, _ in words], name.w, HEADING, 2)
+    small = kit.type.alike([(one, rest.h) for _, one in words], rest.w, SMALL, 5)
+    kit.type.write(surface, title, name, large, inks[0], lines=2)
+    kit.type.write(surface, text, rest, small, inks[1], anchor="top", lines=5)
 
 
 def _letters(

@@ -12,7 +12,7 @@ from device.interfaces.screen.typesetting import ELLIPSIS, Style, Typesetter
 from device.interfaces.screen.wording import LANGUAGES, say
 from device.phrases import PHRASES
 from device.readings import WorkerHealth
-from tests.fakes.kiosk_states import ASKING, CONSENT, FAREWELL, IDLE
+from tests.fakes.kiosk_states import ASKING, BARRED, CONSENT, FAREWELL, IDLE
 from tests.fakes.screens import moments, view
 
 FOREIGN = {"long", "faults"}
@@ -41,7 +41,10 @@ def test_own_words_are_whole(
     seen.append((replace(CONSENT, finger_doubted=True), {}))
     answer = PHRASES[language].not_understood.format(text="I really cannot say how I feel just now")
     says = (answer, PHRASES[language].no_music)
-    seen += [(replace(state, message=message), {}) for message in says for state in (IDLE, ASKING)]
+    asked = (IDLE, CONSENT, BARRED, ASKING)
+    seen += [(replace(state, message=message), {}) for message in says for state in asked]
+    # One line of plain words makes the cards of the consent lower, yet what they promise is whole.
+    seen += [(replace(state, catalogue_tracks=0), {}) for state in asked]
     seen.append((FAREWELL, {"keeps_history": True}))
     for state, opened in seen:
         render(state, view(*size, language=language, large_type=large, **opened))
