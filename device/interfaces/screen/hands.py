@@ -34,6 +34,9 @@ SETTLE_S = 0.4
 "Continue" must not consent to anything. And two taps this soon on one button are one."""
 REPEATED = ("erase", "less", "more", "slider")
 """Here each tap counts."""
+HELD = ("backspace", "tab", "up", "down")
+"""Here a key that is held counts again and again. Elsewhere it would dislike one track after the
+other, or close a sheet and then end the visit."""
 DRAG_INTERVAL_S = 0.1
 """Least time between two volumes of one drag, so that it cannot flood the inbox."""
 
@@ -142,10 +145,13 @@ class Hands:
     # --- keys --------------------------------------------------------------------------
 
     def key(
-        self, state: KioskState, view: ScreenView, name: str, *, shift: bool = False
-    ) -> list[Command]:
+        self, state: KioskState, view: ScreenView, name: str, *, shift: bool = False,
+        held: bool = False,
+    ) -> list[Command]:  # fmt: skip
         """A key by its pygame name (``space``, ``return``, ``left``, ``m``)."""
         self._touched_at = view.now_s
+        if held and name not in HELD:
+            return []
         self._typing_since_key = True
         scene = compose(state, self.view(view))
         if name == "escape":

@@ -95,6 +95,8 @@ class Screen:
         self._commands = commands
         self._clock = clock
         self._hands = Hands()
+        self._keys_down = set[int]()
+        """pygame repeats a held key and does not say so."""
         self._glide = MoodGlide(settings.reduced_motion)
         self._covers = CoverShelf()
         self._canvas = Canvas()
@@ -144,6 +146,7 @@ class Screen:
         if choice.message:
             log.warning("%s", choice.message)
         self._canvas.forget()
+        self._keys_down.clear()
         log.info("screen: %s, %d x %d", pygame.display.get_driver(), *surface.get_size())
         return surface
 
@@ -254,9 +257,8 @@ class Screen:
                 pygame.mouse.set_visible(True)
             if event.buttons[0]:
                 commands = hands.drag(state, view, *event.pos)
-        elif event.type == pygame.KEYDOWN:
-            shift = bool(event.mod & pygame.KMOD_SHIFT)
-            commands = hands.key(state, view, pygame.key.name(event.key), shift=shift)
+        elif event.type in {pygame.KEYDOWN, pygame.KEYUP}:
+            commands = self._key(event, state, view)
         elif event.type == pygame.TEXTINPUT:
             hands.text(state, view, event.text)
         else:
@@ -265,3 +267,12 @@ class Screen:
             if not self._commands.put(command):
                 log.warning("the inbox is full: %s was lost", type(command).__name__)
         return event.type != pygame.MOUSEMOTION or bool(commands)
+
+    def _key(self, event: pygame.Event, state: KioskState, view: ScreenView) -> list[Command]:
+        held = event.key in self._keys_down
+        if event.type == pygame.KEYUP:
+            self._keys_down.discard(event.key)
+            return []
+        self._keys_down.add(event.key)
+        shift, name = bool(event.mod & pygame.KMOD_SHIFT), pygame.key.name(event.key)
+        return self._hands.key(state, view, name, shift=shift, held=held)

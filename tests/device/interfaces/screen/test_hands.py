@@ -225,6 +225,37 @@ def test_escape_closes_a_sheet_first() -> None:
     assert opened(hands) == "none"
 
 
+@pytest.mark.parametrize("name", ["escape", "d", "l", "right", "space", "return"])
+def test_a_key_that_is_held_counts_once(name: str) -> None:
+    hands = hands_at(PLAYING)
+    first = key(hands, PLAYING, "tab", name)
+    assert len(first) == 1
+    assert hands.key(PLAYING, view(), name, held=True) == []
+
+
+def test_escape_held_over_a_sheet_does_not_end_the_visit() -> None:
+    hands = hands_at(PLAYING)
+    key(hands, PLAYING, "r", "escape")
+    assert hands.key(PLAYING, view(), "escape", held=True) == []
+
+
+def test_a_held_m_opens_the_sheet_and_writes_nothing_there() -> None:
+    hands = hands_at(PLAYING)
+    key(hands, PLAYING, "m")
+    hands.key(PLAYING, view(), "m", held=True)
+    hands.text(PLAYING, view(), "m")
+    assert hands.opened.typed == ""
+
+
+def test_louder_and_taking_back_go_on_while_their_key_is_held() -> None:
+    hands = hands_at(PLAYING)
+    assert len(hands.key(PLAYING, view(), "up", held=True)) == 1
+    key(hands, PLAYING, "m", "x")
+    hands.text(PLAYING, view(), "tired")
+    hands.key(PLAYING, view(), "backspace", held=True)
+    assert hands.opened.typed == "tire"
+
+
 def test_start_by_key_and_nothing_to_leave_at_idle() -> None:
     hands = hands_at(IDLE)
     assert key(hands, IDLE, "return", "space") == [Start(source="screen"), Start(source="screen")]

@@ -12,7 +12,7 @@ from device.channels import BoundedQueue, LatestSlot
 from device.config import ScreenSettings
 from device.interfaces.screen import Screen, compose
 from device.interfaces.screen import screen as screen_module
-from device.readings import Command, KioskState, Pause, Start
+from device.readings import Command, Dislike, KioskState, Pause, Start
 from tests.fakes.kiosk_states import IDLE, PLAYING, SENSING
 from tests.fakes.screens import view
 
@@ -86,6 +86,22 @@ def test_shows_states_and_hands_on_touches() -> None:
     assert got == [Start(source="screen"), Pause(source="screen")]
     assert stage.beats > 3
     assert not pygame.display.get_init()
+
+
+def test_a_key_that_is_held_is_pressed_once() -> None:
+    """SDL's repeats look like presses; the next press comes after the key was let go."""
+    stage = Stage()
+    got: list[Command | None] = []
+
+    def script() -> None:
+        stage.states.put(PLAYING)
+        assert stage.until(lambda: stage.screen.frames_drawn > 0)
+        for kind in (pygame.KEYDOWN, pygame.KEYDOWN, pygame.KEYDOWN, pygame.KEYUP, pygame.KEYDOWN):
+            pygame.event.post(pygame.Event(kind, key=pygame.K_d, mod=0))
+        got.extend(stage.commands.get(1.0) for _ in range(3))
+
+    stage.play(script)
+    assert got == [Dislike(source="screen"), Dislike(source="screen"), None]
 
 
 def test_closing_the_window_stops_the_kiosk() -> None:
