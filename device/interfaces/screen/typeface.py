@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -50,6 +51,15 @@ LINE_STEP = 1.3
 """Line distance in font sizes: WCAG 2.2 1.4.12 asks layouts to bear 1.5, print uses 1.2."""
 LARGEST_OVERSAMPLED_PX = 36
 UNKNOWN = "·"
+_TURNED_LETTERS = "\u0590-\u065f\u066a-\u06ef\u06fa-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
+_TURNED = re.compile(
+    rf"\A(?=[^{_TURNED_LETTERS}]*[{_TURNED_LETTERS}])[\W\d{_TURNED_LETTERS}]+\Z"
+    rf"|[{_TURNED_LETTERS}](?:[\W\d{_TURNED_LETTERS}]*[{_TURNED_LETTERS}])?"
+)
+"""What is read from right to left: a line of Hebrew, Arabic or the like as a whole, or such words
+in another line with what is between them."""
+_NUMBERS = re.compile(r"\d[\d.,:/]*\d|\d|\D+")
+"""Numbers are read from left to right there, too."""
 INSTALL_HINT = "install fonts-noto-cjk (or the smaller fonts-wqy-microhei)"
 
 
@@ -198,6 +208,16 @@ class PlainFace:
         surface.blit(image, (x, baseline - self.ascent))
 
 
+class TurnedFace(PlainFace):
+    """The same for what is read from right to left: letters in their order, and joined."""
+
+    def __init__(self, path: Path | None, size_px: int) -> None:
+        super().__init__(path, size_px)
+        with contextlib.suppress(pygame.error):  # An SDL_ttf that cannot shape writes as it can.
+            self._font.set_direction(pygame.DIRECTION_RTL)
+            self._font.set_script("Arab")  # It joins what joins; Hebrew does not mind.
+
+
 class CollectionFace:
     """FreeType: it opens the face of a language inside a collection (.ttc)."""
 
@@ -230,8 +250,10 @@ class Lettering:
         cjk = (files.cjk_bold or files.cjk) if bold else files.cjk
         if cjk is not None:
             self._others.append(CollectionFace(cjk, files.cjk_index, size_px))
+        self._turned: TurnedFace | None = None
         if files.other is not None:
             self._others.append(PlainFace(files.other, size_px))
+            self._turned = TurnedFace(files.other, size_px)
         self.size_px = size_px
         self._widths: dict[str, int] = {}
 
@@ -263,6 +285,19 @@ class Lettering:
             x += face.width(run)
 
     def _runs(self, text: str) -> Iterator[tuple[Face, str]]:
+        """Yield who writes what, from the left to the right of the line."""
+        done, turned = 0, self._turned
+        for span in _TURNED.finditer(text) if turned is not None else ():
+            yield from self._straight(text[done : span.start()])
+            done = span.end()
+            for part in reversed(_NUMBERS.findall(span.group())):
+                if turned is None or part[0].isdecimal():
+                    yield from self._straight(part)
+                else:
+                    yield turned, "".join(c if turned.has(c) else UNKNOWN for c in part)
+        yield from self._straight(text[done:])
+
+    def _straight(self, text: str) -> Iterator[tuple[Face, str]]:
         run, writer = "", None
         for wanted in text:
             face, character = self._face(wanted)

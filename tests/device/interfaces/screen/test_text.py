@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pygame
 import pytest
 from hypothesis import given, settings
@@ -83,7 +84,9 @@ def written(text: str, area: Area, lines: int) -> tuple[pygame.Surface, Area]:
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.text(max_size=400) | st.text(alphabet="абв여름夏夜 fi\u0301😀\u200f", max_size=400),
+    st.text(max_size=400)
+    | st.text(alphabet="абв여름夏夜 fi\u0301😀\u200f", max_size=400)
+    | st.text(alphabet="שלום عربي 12(a)", max_size=400),
     st.integers(40, 300),
     st.integers(20, 200),
     st.integers(1, 4),
@@ -97,6 +100,47 @@ def test_any_text_stays_inside_its_area(text: str, width: int, height: int, line
         # One pixel of overhang: italics, accents and rounding of the smooth edge.
         assert box.left >= area.x - 2 and box.right <= area.right + 2
         assert box.top >= area.y - 2 and box.bottom <= area.bottom + 2
+
+
+def drawn(text: str) -> pygame.Surface:
+    """Return the ink of a line, nothing around it."""
+    lettering = Lettering(find_fonts("en"), 30, "regular")
+    surface = pygame.Surface((lettering.width(text) + 40, 80), pygame.SRCALPHA, 32)
+    lettering.draw(surface, text, 20, 20, (255, 255, 255))
+    return surface.subsurface(surface.get_bounding_rect())
+
+
+needs_hebrew = pytest.mark.skipif(
+    find_fonts("en").other is None, reason="no font for other scripts is installed"
+)
+
+
+@needs_hebrew
+def test_hebrew_begins_at_the_right() -> None:
+    both, first = drawn("בש"), drawn("ב")
+    right = both.subsurface(both.width - first.width, 0, first.width, first.height)
+    ink, wanted = (pygame.surfarray.array_alpha(one).astype(float) for one in (right, first))
+    assert np.abs(ink - wanted).mean() < 12  # Smooth edges fall differently.
+
+
+@needs_hebrew
+def test_arabic_letters_are_joined() -> None:
+    assert drawn("بب").width < 1.7 * drawn("ب").width
+
+
+@needs_hebrew
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("שיר 2019 חדש", [" חדש", "2019", "שיר "]),
+        ("שיר (חי)", ["שיר (חי)"]),
+        ("Mix: שלום עולם live", ["Mix: ", "שלום עולם", " live"]),
+        ("ליל 12:30", ["12:30", "ליל "]),
+    ],
+)
+def test_words_and_numbers_stand_where_they_are_read(text: str, seen: list[str]) -> None:
+    lettering = Lettering(find_fonts("en"), 30, "regular")
+    assert [run for _, run in lettering._runs(text)] == seen
 
 
 def test_a_long_title_ends_with_an_ellipsis() -> None:
