@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import math
+import os
 from functools import lru_cache
 from pathlib import Path
 
@@ -105,9 +106,13 @@ def _embedded(path: Path) -> bytes | None:
 
 
 def _beside(path: Path) -> bytes | None:
+    folder = Path(os.path.realpath(path.parent))
     for name in FOLDER_NAMES:
         candidate = path.with_name(name)
         try:
+            # A link may lead out of the music folders, and nothing outside them is opened.
+            if Path(os.path.realpath(candidate)).parent != folder:
+                continue
             if candidate.is_file() and candidate.stat().st_size <= MAX_BYTES:
                 return candidate.read_bytes()
         except OSError as error:

@@ -44,6 +44,20 @@ def test_picture_inside_the_track(tmp_path: Path) -> None:
     assert cover is not None and cover.get_at((10, 10))[:3] == (200, 40, 40)
 
 
+def test_a_picture_beside_the_track_that_is_a_link_to_elsewhere_is_not_opened(
+    tmp_path: Path,
+) -> None:
+    album = tmp_path / "music" / "album"
+    album.mkdir(parents=True)
+    save(tmp_path / "private.png", (64, 64))
+    (album / "cover.png").symlink_to(tmp_path / "private.png")
+    assert find_cover(album / "song.flac") is None
+    save(album / "scan.png", (64, 64))
+    (album / "folder.png").symlink_to("scan.png")
+    (tmp_path / "album").symlink_to(album)
+    assert find_cover(tmp_path / "album" / "song.flac") is not None
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"\x89PNG\r\n\x1a\n" + bytes(40), b"\xff\xd8\xff", b"junk" * 99]
 )
