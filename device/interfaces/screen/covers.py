@@ -6,6 +6,7 @@ import io
 import logging
 import math
 import os
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,6 +24,7 @@ MAX_SIDE_PX = 4096
 """Larger pictures are refused: a hostile one would fill the memory of a 1 GB Pi."""
 KEPT_SIDE_PX = 800
 FOLDER_NAMES = ("cover.jpg", "cover.png", "folder.jpg", "folder.png", "front.jpg", "front.png")
+"""Also with a capital, as players and rippers of Windows write them."""
 
 
 def drawn_cover(track: Track, side_px: int) -> pygame.Surface:
@@ -74,9 +76,20 @@ def find_cover(path: Path) -> pygame.Surface | None:
 
     A damaged, oversized or unknown picture counts as none and is logged once.
     """
-    data = _embedded(path) or _beside(path)
-    if data is None:
-        return None
+    for data in _candidates(path):
+        if (picture := _picture(data, path)) is not None:
+            return picture
+    return None
+
+
+def _candidates(path: Path) -> Iterator[bytes]:
+    embedded = _embedded(path)
+    if embedded is not None:
+        yield embedded
+    yield from _beside(path)
+
+
+def _picture(data: bytes, path: Path) -> pygame.Surface | None:
     size_px = picture_size(data)
     if size_px == (0, 0):  # Of what kind it may be: a GIF of a few bytes can fill the memory.
         log.warning("cover art of %s is neither JPEG nor PNG and is not shown", path)
@@ -105,19 +118,18 @@ def _embedded(path: Path) -> bytes | None:
     return bytes(image.data) if image is not None and image.data else None
 
 
-def _beside(path: Path) -> bytes | None:
+def _beside(path: Path) -> Iterator[bytes]:
     folder = Path(os.path.realpath(path.parent))
-    for name in FOLDER_NAMES:
-        candidate = path.with_name(name)
+    for spelt in (spelt for name in FOLDER_NAMES for spelt in (name, name.capitalize())):
+        candidate = path.with_name(spelt)
         try:
             # A link may lead out of the music folders, and nothing outside them is opened.
             if Path(os.path.realpath(candidate)).parent != folder:
                 continue
             if candidate.is_file() and candidate.stat().st_size <= MAX_BYTES:
-                return candidate.read_bytes()
+                yield candidate.read_bytes()
         except OSError as error:
             log.debug("cover art %s cannot be read: %s", candidate, error)
-    return None
 
 
 def picture_size(data: bytes) -> tuple[int, int]:

@@ -31,15 +31,30 @@ def test_picture_beside_the_track(tmp_path: Path) -> None:
     assert cover.get_size() == (KEPT_SIDE_PX, 600)
 
 
-def test_picture_inside_the_track(tmp_path: Path) -> None:
-    """An ID3v2.3 tag with one APIC frame (id3.org, ID3v2.3.0 section 4.15)."""
-    save(tmp_path / "art.png", (64, 64))
-    art = b"\0image/png\0\x03\0" + (tmp_path / "art.png").read_bytes()
-    (tmp_path / "art.png").unlink()
+def test_picture_that_windows_left_beside_the_track(tmp_path: Path) -> None:
+    save(tmp_path / "Folder.jpg", (64, 64))
+    assert find_cover(tmp_path / "song.flac") is not None
+
+
+def song_with(picture: bytes, song: Path) -> Path:
+    """Write an ID3v2.3 tag with one APIC frame (id3.org, ID3v2.3.0 section 4.15)."""
+    art = b"\0image/png\0\x03\0" + picture
     frame = b"APIC" + struct.pack(">I", len(art)) + b"\0\0" + art
     size = bytes((len(frame) >> shift) & 0x7F for shift in (21, 14, 7, 0))
-    song = tmp_path / "song.mp3"
     song.write_bytes(b"ID3\x03\0\0" + size + frame + b"\xff\xfb\x90\x64" + bytes(413))
+    return song
+
+
+def test_picture_inside_the_track(tmp_path: Path) -> None:
+    save(tmp_path / "art.png", (64, 64))
+    cover = find_cover(song_with((tmp_path / "art.png").read_bytes(), tmp_path / "song.mp3"))
+    assert cover is not None and cover.get_at((10, 10))[:3] == (200, 40, 40)
+
+
+def test_one_that_cannot_be_shown_does_not_stand_in_the_way_of_the_next(tmp_path: Path) -> None:
+    song = song_with(b"RIFF\0\0\0\0WEBPVP8 ", tmp_path / "song.mp3")
+    (tmp_path / "cover.jpg").write_bytes(b"\xff\xd8 damaged")
+    save(tmp_path / "folder.png", (64, 64))
     cover = find_cover(song)
     assert cover is not None and cover.get_at((10, 10))[:3] == (200, 40, 40)
 
