@@ -46,10 +46,18 @@ def _back(
     edge_px = 2.0 * kit.scale if kind == "chosen" else kit.theme.line_px
     draw.box(surface, area, radius, fill, edge, edge_px)
     if focused:
-        draw.box(
-            surface, area, radius, (0, 0, 0, 0), (*kit.theme.ink, 255), max(2.0, 2.5 * kit.scale)
-        )
+        paint_focus(surface, kit, area, radius)
     return ink
+
+
+def paint_focus(surface: pygame.Surface, kit: Kit, area: Area, radius: int) -> None:
+    """The ring around what Enter would press; every edge is light with high contrast, so there it
+    is thick, and dark inside."""
+    theme, ring_px = kit.theme, max(2.0, 2.5 * kit.scale)
+    if not theme.glow:
+        ring_px *= 2
+        draw.box(surface, area, radius, (0, 0, 0, 0), (*theme.ground_top, 255), 2 * ring_px)
+    draw.box(surface, area, radius, (0, 0, 0, 0), (*theme.ink, 255), ring_px)
 
 
 def paint_pill(

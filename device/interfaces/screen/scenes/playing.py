@@ -7,7 +7,7 @@ import pygame
 from catalog.track import Track
 from device.interfaces.screen import covers, draw
 from device.interfaces.screen.area import Area
-from device.interfaces.screen.buttons import pill, round_button
+from device.interfaces.screen.buttons import paint_focus, pill, round_button
 from device.interfaces.screen.frame import around, paint_text, text
 from device.interfaces.screen.gauges import fresh_pulse
 from device.interfaces.screen.icons import icon
@@ -246,8 +246,9 @@ def paint_live(
     speed_w = kit.type.width(speed, style) + kit.px(46) if speed else 0
     mood_w = min(kit.type.width(mood, style), max(kit.px(40), room - speed_w))
     capsule = Area(area.x, area.y, min(area.w, mood_w + speed_w + kit.px(46)), height)
-    edge = (*theme.ink, 255) if focused else theme.panel_line
-    draw.box(surface, capsule, height // 2, theme.panel, edge, theme.line_px)
+    draw.box(surface, capsule, height // 2, theme.panel, theme.panel_line, theme.line_px)
+    if focused:
+        paint_focus(surface, kit, capsule, height // 2)
     bead = (capsule.x + kit.px(18), capsule.centre[1])
     draw.disc(surface, bead, 6 * kit.scale, place if place is not None else theme.soft)
     text_area = Area(capsule.x + kit.px(32), capsule.y, mood_w, height)

@@ -12,6 +12,7 @@ from device.interfaces.screen.parts import kit_for
 from device.interfaces.screen.wording import LANGUAGES
 from device.readings import CameraStatus, KioskState
 from tests.fakes.kiosk_states import (
+    CONSENT,
     EMPTY_SENSING,
     FAREWELL,
     FAULTS,
@@ -98,6 +99,20 @@ def test_high_contrast_is_black_and_white_where_it_is_read() -> None:
     shown = pixels(render(IDLE, view(high_contrast=True)))
     assert (shown == 0).all(axis=2).mean() > 0.5
     assert (shown == 255).all(axis=2).any()
+
+
+@pytest.mark.parametrize("contrast", [False, True], ids=["usual", "contrast"])
+def test_what_enter_would_press_can_be_seen(contrast: bool) -> None:
+    """WCAG 2.2, 2.4.13: as large a change as a line of 2 CSS pixels around it, of 3:1 or more."""
+    for state in (CONSENT, PLAYING):
+        plain = pixels(render(state, view(high_contrast=contrast))).astype(int)
+        for part in compose(state, view()).parts:
+            if not part.answers:
+                continue
+            shown = view(high_contrast=contrast, focus=part.name)
+            change = np.abs(pixels(render(state, shown)).astype(int) - plain).max(axis=2)
+            side = min(part.area.w, part.area.h)  # Of round ones; capsules are longer.
+            assert np.count_nonzero(change > 70) >= 2 * np.pi * 0.9 * side, part.name
 
 
 def test_reduced_motion_stands_still() -> None:
