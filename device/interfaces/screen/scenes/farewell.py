@@ -6,6 +6,7 @@ from device.interfaces.screen.buttons import pill
 from device.interfaces.screen.chart import chart
 from device.interfaces.screen.frame import around, text
 from device.interfaces.screen.parts import Kit, Scene
+from device.interfaces.screen.scenes.invitation import tells_house
 from device.interfaces.screen.typesetting import BODY, HEADING, HERO
 from device.interfaces.screen.view import ScreenView
 from device.readings import ChartPoint, KioskState, Start
@@ -20,6 +21,8 @@ def farewell(kit: Kit, state: KioskState, view: ScreenView) -> Scene:
         words, picture = body.columns((9, 11), kit.px(28))
     button, words = words.base(kit.px(74), kit.px(16))
     said = kit.say("farewell.kept" if view.keeps_history else "farewell.text")
+    if tells_house(state):
+        said = kit.say("farewell.house", said=said)
     title, rest = words.rows((5, 6), kit.px(8))
     promise, count = rest.rows((3, 2), kit.px(6))
     parts += [

@@ -82,10 +82,14 @@ def _words_beside_orb(kit: Kit, view: ScreenView, body: Area, parts: list[Part])
     return words
 
 
+def tells_house(state: KioskState) -> bool:
+    """Return whether the owner has the kiosk tell the house what it notices."""
+    return any(worker.name == MQTT_WORKER for worker in state.health)
+
+
 def promises(kit: Kit, state: KioskState, area: Area) -> list[Part]:
     """Return the privacy notice: three short promises; a kiosk that tells the house says so."""
-    tells_house = any(worker.name == MQTT_WORKER for worker in state.health)
-    kept = "notice.house" if tells_house else "notice.local"
+    kept = "notice.house" if tells_house(state) else "notice.local"
     rows = (("camera_off", "notice.camera"), ("home", kept), ("health", "notice.medical"))
     widths = [kit.px(26 + 12) + kit.type.width(kit.say(key), SMALL) for _, key in rows]
     places = area.rows((1, 1, 1), 0) if kit.portrait else area.columns(widths, kit.px(12))

@@ -164,6 +164,13 @@ def test_the_farewell_says_when_something_is_kept() -> None:
     assert "but for a few numbers without a name" in all_text(FAREWELL, keeps_history=True)
 
 
+def test_the_farewell_does_not_promise_what_the_house_may_keep() -> None:
+    told = replace(FAREWELL, health=(WorkerHealth("mqtt", "running", False),))
+    assert "The house" not in all_text(FAREWELL)
+    for keeps in (False, True):
+        assert "The house may keep what it heard." in all_text(told, keeps_history=keeps)
+
+
 def test_the_invitation_promises_privacy() -> None:
     said = all_text(IDLE)
     for promise in ("Camera off", "Nothing leaves this box", "Not a medical device"):

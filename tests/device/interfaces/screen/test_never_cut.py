@@ -45,7 +45,8 @@ def test_own_words_are_whole(
     seen += [(replace(state, message=message), {}) for message in says for state in asked]
     # One line of plain words makes the cards of the consent lower, yet what they promise is whole.
     seen += [(replace(state, catalogue_tracks=0), {}) for state in asked]
-    seen.append((FAREWELL, {"keeps_history": True}))
+    farewells = (FAREWELL, replace(FAREWELL, health=told))
+    seen += [(state, {"keeps_history": keeps}) for state in farewells for keeps in (False, True)]
     for state, opened in seen:
         render(state, view(*size, language=language, large_type=large, **opened))
     assert not cut
