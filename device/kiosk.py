@@ -110,7 +110,7 @@ def build(
     house.supervisor = Supervisor(house.workers, clock)
     house.screen = Screen(
         settings.screen, settings.kiosk.language, house.state, house.commands, clock,
-        settings.history.keep,
+        settings.history.keep, settings.camera.source != "none",
     )  # fmt: skip
     return house
 

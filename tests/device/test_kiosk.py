@@ -22,6 +22,7 @@ from device.config import parse
 from device.readings import VisitState as V
 from firmware_bridge.simulator import SimulatedSensor
 from tests.fakes.broker import Broker, Listener
+from tests.fakes.kiosk_states import CONSENT
 from tests.fakes.sounds import noise, sine, write_sound
 
 PATIENCE_S = 25.0
@@ -136,6 +137,12 @@ def _live_through(guest: Guest, ear: Listener) -> None:
     after = guest.sees("farewell", lambda s: s.visit is V.FAREWELL and not s.camera.is_open)
     assert (after.pulse, after.mood, after.faces, after.choice) == (None,) * 4
     ear.wait_for("attune/hall/heart_rate/state", "null")
+
+
+@pytest.mark.parametrize(("source", "offered"), [("none", False), ("auto", True)])
+def test_a_camera_is_offered_only_where_the_settings_have_one(source: str, offered: bool) -> None:
+    house = kiosk.build(parse({"camera": {"source": source}}))
+    assert house.screen._view((800, 480), CONSENT, 0.0).has_camera is offered
 
 
 def test_the_command_starts_says_what_stands_in_and_ends_with_0(

@@ -87,9 +87,11 @@ class Screen:
         commands: BoundedQueue[Command],
         clock: Clock = time.monotonic,
         keeps_history: bool = False,
+        has_camera: bool = True,
     ) -> None:
         self._settings = settings
         self._keeps_history = keeps_history
+        self._has_camera = has_camera
         self._language = language
         self._states = states
         self._commands = commands
@@ -220,6 +222,7 @@ class Screen:
             large_type=self._settings.large_type,
             reduced_motion=self._settings.reduced_motion,
             keeps_history=self._keeps_history,
+            has_camera=self._has_camera,
             now_s=now_s,
             mood_at=self._glide.at,
             trail=self._glide.trail,

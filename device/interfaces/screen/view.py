@@ -48,6 +48,8 @@ class ScreenView:
     """Cover art of the track that plays; None draws one from its mood."""
     keeps_history: bool = False
     """Whether the owner keeps a line about each visit: then not all is forgotten."""
+    has_camera: bool = True
+    """Whether the settings have one: else there is nothing to agree to."""
     notice: str = ""
     """A fault of the screen itself (a missing font), shown in the status strip."""
 

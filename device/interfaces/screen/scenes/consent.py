@@ -12,7 +12,8 @@ from device.readings import Consent, KioskState, Stop
 
 
 def consent(kit: Kit, state: KioskState, view: ScreenView) -> Scene:
-    """The question before any camera opens; where the owner barred it, only two answers."""
+    """The question before any camera opens; where there is none, or the owner barred it, only two
+    answers."""
     parts, body = around(kit, state, view, None)
     notice, body = body.base(kit.px(126 if kit.portrait else 52), kit.px(12))
     parts += promises(kit, state, notice)
@@ -23,15 +24,16 @@ def consent(kit: Kit, state: KioskState, view: ScreenView) -> Scene:
         ("partial", "finger", Consent(source="screen", camera=False)),
         ("no", "close", Stop(source="screen")),
     ]
-    if state.camera_allowed:
+    offers_camera = state.camera_allowed and view.has_camera
+    if offers_camera:
         choices.insert(0, ("full", "camera", Consent(source="screen", camera=True)))
-    else:
+    elif view.has_camera:
         barred, body = body.top(kit.px(30), kit.px(6))
         parts.append(text("barred", barred, kit.say("consent.camera_barred"), voice="soft"))
     if state.sensor.connected:
         # The sensor is an answer too, so the question says it, and to what.
         hint, body = body.top(kit.px(46 if kit.portrait else 28), kit.px(10))
-        key = "finger" if state.camera_allowed else "finger_barred"
+        key = "finger" if offers_camera else "finger_barred"
         key, voice = ("holding", "accent") if state.finger_speaks else (key, "soft")
         key = "doubted" if state.finger_doubted else key
         parts.append(text("finger", hint, kit.say(f"consent.{key}"), SMALL, voice, lines=2))

@@ -92,6 +92,15 @@ def test_no_camera_choice_where_the_owner_barred_it() -> None:
     assert actions == [Consent(source="screen", camera=False), Stop(source="screen")]
 
 
+def test_no_camera_choice_where_the_settings_have_no_camera() -> None:
+    shown = view(has_camera=False)
+    actions = [part.action for part in compose(CONSENT, shown).parts if part.answers]
+    assert actions == [Consent(source="screen", camera=False), Stop(source="screen")]
+    said = all_text(CONSENT, has_camera=False)
+    assert "also means: without camera" in said
+    assert "The owner has switched" not in said
+
+
 def test_a_touch_anywhere_begins() -> None:
     assert hit(IDLE, view(), 3, 300) == Start(source="screen")
 
