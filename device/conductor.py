@@ -375,6 +375,7 @@ class Conductor:
                 target=visit.path.target(mood, visit.said) if mood else None,
                 choice=visit.choice,
                 liked=visit.liked,
+                may_measure=visit.consented_at is not None,
                 asks_for_mood=visit.asks_for_mood,
                 message=visit.message if now < visit.message_until else "",
                 chart=tuple(visit.chart) if visit.state is V.FAREWELL else (),

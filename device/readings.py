@@ -300,6 +300,8 @@ class KioskState:
     choice: TrackChoice | None = None
     liked: bool | None = None
     """True liked, False disliked, None not said, for the track that plays."""
+    may_measure: bool = True
+    """The person of this visit agreed to be measured; the house can begin one that has not."""
     asks_for_mood: bool = False
     """Nothing trustworthy was sensed: the screen offers the mood field and words."""
     message: str = ""

@@ -137,6 +137,7 @@ def test_words_start_music_without_any_measurement(stage: Stage, text: str, sign
     assert stage.state.choice.track.point.valence * sign > 0
     stage.pass_time(2, finger=True, stress=0.9)
     assert stage.state.pulse is None, "nobody agreed to be measured"
+    assert not stage.state.may_measure
 
 
 def test_words_that_say_nothing_get_an_answer(stage: Stage) -> None:
@@ -148,6 +149,7 @@ def test_words_that_say_nothing_get_an_answer(stage: Stage) -> None:
 def test_leaving_ends_the_visit(stage: Stage) -> None:
     stage.to_playing()
     assert stage.pass_time(20, face=HAPPY).visit is V.PLAYING
+    assert stage.state.may_measure
     assert stage.pass_time(29).visit is V.PLAYING
     assert stage.pass_time(3).visit is V.FAREWELL
     assert any(isinstance(order, StopPlayback) for order in stage.play_along())

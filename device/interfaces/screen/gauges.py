@@ -111,7 +111,9 @@ def heart_rate(kit: Kit, state: KioskState, view: ScreenView, area: Area) -> Par
     if pulse is not None and pulse.finger_on and pulse.heart_rate_bpm is not None:
         number = str(round(pulse.heart_rate_bpm))
         return Part("heart", area, paint_heart, (number, kit.say("sensing.bpm")))
-    if not state.sensor.connected:
+    if not state.may_measure:
+        hint = kit.say("consent.no_text")
+    elif not state.sensor.connected:
         hint = kit.say("sensing.no_sensor")
     elif pulse is None or not pulse.finger_on:
         hint = kit.say("sensing.rest_finger")

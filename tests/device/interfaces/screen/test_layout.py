@@ -168,6 +168,14 @@ def test_a_kiosk_that_tells_the_house_does_not_say_that_nothing_leaves_the_box()
         assert "Only this house hears of it" in all_text(replace(state, health=told))
 
 
+def test_no_finger_is_asked_for_that_nobody_may_measure() -> None:
+    """The house has set a mood, and nobody was asked for consent."""
+    begun_by_the_house = replace(PLAYING, pulse=None, may_measure=False)
+    said = all_text(begun_by_the_house, sheet="reading")
+    assert "Nothing is measured." in said
+    assert "Rest a finger" not in said
+
+
 def test_the_farewell_says_when_something_is_kept() -> None:
     assert "is forgotten now." in all_text(FAREWELL)
     assert "but for a few numbers without a name" in all_text(FAREWELL, keeps_history=True)

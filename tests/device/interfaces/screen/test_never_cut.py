@@ -9,10 +9,11 @@ from pygame import Surface
 from device.interfaces.screen.area import Area
 from device.interfaces.screen.canvas import render
 from device.interfaces.screen.typesetting import ELLIPSIS, Style, Typesetter
+from device.interfaces.screen.view import Sheet
 from device.interfaces.screen.wording import LANGUAGES, say
 from device.phrases import PHRASES
 from device.readings import WorkerHealth
-from tests.fakes.kiosk_states import ASKING, BARRED, CONSENT, FAREWELL, IDLE
+from tests.fakes.kiosk_states import ASKING, BARRED, CONSENT, FAREWELL, IDLE, PLAYING
 from tests.fakes.screens import moments, view
 
 FOREIGN = {"long", "faults"}
@@ -47,6 +48,7 @@ def test_own_words_are_whole(
     seen += [(replace(state, catalogue_tracks=0), {}) for state in asked]
     farewells = (FAREWELL, replace(FAREWELL, health=told))
     seen += [(state, {"keeps_history": keeps}) for state in farewells for keeps in (False, True)]
+    seen.append((replace(PLAYING, pulse=None, may_measure=False), {"sheet": Sheet.READING}))
     for state, opened in seen:
         render(state, view(*size, language=language, large_type=large, **opened))
     assert not cut
