@@ -58,6 +58,7 @@ class Hands:
         self.opened = Opened()
         self._visit = VisitState.IDLE
         self._asks = False
+        self._camera_allowed = True
         self._changed_at = self._tapped_at = -SETTLE_S
         self._tapped = ""
         self._down = False
@@ -80,7 +81,16 @@ class Hands:
         if asks_now(state) is not self._asks:
             self._asks = not self._asks
             if not sheet_is_open:
-                self._changed_at, self._down = now_s, False
+                self._let_go(now_s)
+        if state.camera_allowed is not self._camera_allowed:
+            self._camera_allowed = state.camera_allowed
+            if state.visit is VisitState.CONSENT:
+                # With the owner's switch "Camera and finger" comes to where another choice was.
+                self._let_go(now_s)
+
+    def _let_go(self, now_s: float) -> None:
+        self._changed_at, self._down = now_s, False
+        self.opened = replace(self.opened, pressed="")
 
     def view(self, view: ScreenView) -> ScreenView:
         """Return ``view`` with what is open."""

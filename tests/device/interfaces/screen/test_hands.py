@@ -27,6 +27,7 @@ from device.readings import (
 )
 from tests.fakes.kiosk_states import (
     ASKING,
+    BARRED,
     CONSENT,
     EMPTY_SENSING,
     GREETING,
@@ -130,6 +131,29 @@ def test_the_question_that_appears_under_a_finger_takes_no_answer_from_it() -> N
     assert hands.release(ASKING, view(now_s=NOW_S + 0.2), 150, 300) == []
     assert tap(hands, ASKING, "field", view(now_s=NOW_S + 0.3)) == []
     assert len(tap(hands, ASKING, "field", view(now_s=NOW_S + 1))) == 1
+
+
+def test_the_question_leaves_no_button_pressed() -> None:
+    hands = hands_at(EMPTY_SENSING)
+    leave = compose(EMPTY_SENSING, view()).part("leave")
+    assert leave is not None
+    hands.press(EMPTY_SENSING, view(), *leave.area.centre)
+    hands.follow(ASKING, NOW_S + 0.1)
+    assert hands.release(ASKING, view(now_s=NOW_S + 0.2), *leave.area.centre) == []
+    assert hands.opened.pressed == ""
+
+
+def test_a_camera_that_the_owner_allows_under_a_finger_is_not_agreed_to() -> None:
+    """What was "Without camera" is "Camera and finger" from one moment to the next."""
+    hands = hands_at(BARRED)
+    place = compose(BARRED, view()).part("partial")
+    assert place is not None
+    x, y = place.area.x + 60, place.area.centre[1]
+    hands.follow(CONSENT, NOW_S)
+    for after_s, sent in ((0.2, []), (1.0, [Consent(source="screen", camera=True)])):
+        shown = view(now_s=NOW_S + after_s)
+        got = hands.press(CONSENT, shown, x, y) + hands.release(CONSENT, shown, x, y)
+        assert got == sent
 
 
 @pytest.mark.parametrize("name", ["play", "skip", "dislike", "like"])
