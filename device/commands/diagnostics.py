@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import io
 import json
 import os
@@ -12,6 +13,7 @@ import subprocess
 import time
 import zipfile
 from collections.abc import Callable, Set
+from contextlib import suppress
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -30,9 +32,9 @@ README = """\
 Written by `attune diagnostics`. It holds: the settings, versions of the program and its parts,
 the devices found and what `attune doctor` says of them, counts (not contents) of what the kiosk
 remembers, and the last lines of its log.
-Left out or replaced by ***: passwords and keys, the names of broker, user and kiosk, folders of
-people (/home/***), network and hardware addresses. Nothing measured on a person is ever in the
-log. Have a look before you pass it on.
+Left out or replaced by ***: passwords and keys, the names of broker, network camera, users and
+kiosk, folders of people (/home/***), network and hardware addresses. Nothing measured on a person
+is ever in the log. Have a look before you pass it on.
 """
 
 
@@ -87,6 +89,9 @@ class Redaction:
     """Takes out of a text what names people, networks and secrets."""
 
     PATTERNS = (
+        # What opens a network camera: before its host, or as a query behind the address.
+        (re.compile(r"(?<=:/)(/?)[^/?\s\"']*@"), rf"\1{MASK}@"),
+        (re.compile(r"(://[^?\s\"']*)\?[^\s\"']+"), rf"\1?{MASK}"),
         (re.compile(r"(/home|/media|/Users)/[^/\s\"']+"), rf"\1/{MASK}"),
         (re.compile(r"\b(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}\b"), MASK),
         (re.compile(r"\b(?!127\.)(?:\d{1,3}\.){3}\d{1,3}\b"), MASK),
@@ -102,9 +107,10 @@ class Redaction:
         mqtt, kiosk = settings.mqtt, settings.kiosk
         hidden = {mqtt.host, mqtt.username, kiosk.name, kiosk.id, os.uname().nodename}
         hidden |= {_secret(path) for path in (mqtt.password_file,) if path}
+        hidden |= _whose() | set(re.findall(r"://(?:[^/?]*@)?([^/:?]+)", settings.camera.source))
         hidden |= _people_in(settings)
         hidden |= more
-        ordinary = {"", "attune", "Attune", "localhost", "127.0.0.1"}
+        ordinary = {"", "attune", "Attune", "root", "localhost", "127.0.0.1"}
         self._hidden = sorted(hidden - ordinary, key=len, reverse=True)
 
     def __call__(self, text: str, addresses: bool = True) -> str:
@@ -136,11 +142,20 @@ def _names_in(path: Path) -> set[str]:
     return set(re.findall(r"""(?m)^\s*(?:host|username|name|id)\s*=\s*["'](.+?)["']""", text))
 
 
+def _whose() -> set[str]:
+    """Return the names of whoever runs this, which doctor says of devices that are barred."""
+    with suppress(KeyError, OSError):  # A number without a name.
+        return {getpass.getuser(), os.environ.get("SUDO_USER", "")}
+    return set()
+
+
 def _secret(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
-        return ""  # What cannot be read cannot get into the archive either.
+        # What cannot be read cannot get into the archive either, but the name of no file at all
+        # may be the password itself.
+        return "" if path.name != str(path) else path.name
 
 
 def _write(path: Path, parts: dict[str, str]) -> None:

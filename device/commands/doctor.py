@@ -141,7 +141,7 @@ def _may_use(part: str, name: str, path: str, group: str) -> Finding:
 
 
 def _cameras(settings: Settings) -> list[Finding]:
-    from device.sensing.camera import find_cameras
+    from device.sensing.camera import find_cameras, without_login
 
     wanted = settings.camera.source
     if wanted == "none":
@@ -150,7 +150,7 @@ def _cameras(settings: Settings) -> list[Finding]:
         advice = 'plug it in, or set source = "auto" in [camera]; `attune devices` lists cameras'
         return [Finding("camera", "missing", f"{wanted} is not there", advice)]
     if not wanted.startswith("/dev/") and wanted != "auto" and not wanted.isdigit():
-        return [Finding("camera", "ok", f"{wanted} (source in [camera])")]
+        return [Finding("camera", "ok", f"{without_login(wanted)} (source in [camera])")]
     cameras = find_cameras()
     if not cameras:
         advice = "plug in a USB camera; `ls /dev/video*` shows what the system sees"

@@ -52,6 +52,8 @@ STREAM_SILENCE_S = 5.0
 DARK_LEVEL = 8.0
 """Mean grey level 0..255 below which a lens is covered or the room is dark."""
 NOT_ALLOWED_POLL_S = 0.1
+_LOGIN = re.compile(r"(?<=:/)(/?)[^/?]*@")
+"""Name and password in the address of a network camera; a path has lost one of the slashes."""
 
 
 class CameraError(Exception):
@@ -92,12 +94,22 @@ def find_cameras() -> list[CameraDevice]:
     return cameras
 
 
+def without_login(source: str) -> str:
+    """Return ``source`` as log, screen and house may have it: what opens the camera is left out.
+
+    Some cameras take name and password as a query.
+    """
+    address, _, query = _LOGIN.sub(r"\1***@", source).partition("?" if ":/" in source else "\0")
+    return f"{address}?***" if query else address
+
+
 def read_picture(path: Path) -> Picture:
     """Return the picture in a file; raises CameraError naming it."""
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise CameraError(f"{path}: cannot be read: {error.strerror}") from error
+        name = without_login(str(path))
+        raise CameraError(f"{name}: cannot be read: {error.strerror}") from error
     if not data.startswith(_PICTURE_STARTS):
         raise CameraError(f"{path}: is no picture (JPEG, PNG, WebP, BMP or TIFF is needed)")
     try:
@@ -146,7 +158,7 @@ class CaptureSource:
     """A camera (V4L2), a network camera or a video file (both FFmpeg) through OpenCV."""
 
     def __init__(self, source: str, settings: CameraSettings) -> None:
-        self._name = source
+        self._name = without_login(source)
         # Their warnings come once a second where a camera is missing; `_why_not` says it better.
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
         os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", _FFMPEG_FATAL)
@@ -300,7 +312,7 @@ class CameraWorker:
                 stop.wait(1.0)
 
     def _capture(self, source: Source, stop: threading.Event, beat: Callable[[], None]) -> None:
-        log.info("camera open: %s", self._settings.source)
+        log.info("camera open: %s", without_login(self._settings.source))
         watch = _Watch(source.is_live)
         next_at = self._clock()
         while self._allowed.is_set() and not stop.is_set():
@@ -339,7 +351,7 @@ class CameraWorker:
         self.note = complaint
 
     def _tell(self, is_open: bool, message: str) -> None:
-        self._status.put(CameraStatus(is_open, self._settings.source, message))
+        self._status.put(CameraStatus(is_open, without_login(self._settings.source), message))
 
 
 class _Opened:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from device.cli import main
 from device.commands.diagnostics import MASK, Redaction
 from device.config import parse
+from device.sensing.camera import CameraDevice
 
 SECRETS = ("s3cret-word", "hallway_user", "broker.eva-family.example", "Eva's corner", "eva_kiosk",
            "Miller")  # fmt: skip
@@ -65,6 +66,33 @@ def test_the_archive_has_what_helps_and_nothing_that_tells(
     assert "numpy" in json.loads(parts["versions.json"])["packages"]
 
 
+def test_who_asks_for_it_and_how_to_open_a_network_camera_stay_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("device.commands.doctor._models", lambda _settings: [])
+    monkeypatch.setattr("device.commands.doctor._broker", lambda _settings: [])
+    camera = CameraDevice("Cam", str(tmp_path / "video0"))
+    monkeypatch.setattr("device.sensing.camera.find_cameras", lambda: [camera])
+    monkeypatch.setenv("LOGNAME", "miller")
+    monkeypatch.setenv("SUDO_USER", "jones")
+    for source in ("auto", "rtsp://eva:hunter2@cam.jones.lan:554/stream?pin=4711"):
+        config, out = tmp_path / "kiosk.toml", tmp_path / f"{source[:4]}.zip"
+        config.write_text(f'[kiosk]\nstate_dir = "{tmp_path}"\n[camera]\nsource = "{source}"\n')
+        assert main(["diagnostics", str(out), "--config", str(config)]) == 0
+        with zipfile.ZipFile(out) as parts:
+            everything = "".join(parts.read(name).decode() for name in parts.namelist())
+        assert (f"user {MASK} may not use it" in everything) is (source == "auto")
+        for secret in ("miller", "jones", "hunter2", "4711"):
+            assert secret not in everything
+
+
+def test_a_password_in_the_place_of_its_file_stays_out() -> None:
+    redact = Redaction(parse({"mqtt": {"username": "eva", "password_file": "hunter2"}}))
+    assert "hunter2" not in redact("[mqtt] password_file hunter2: No such file or directory")
+    redact = Redaction(parse({"mqtt": {"username": "eva", "password_file": "/etc/attune/word"}}))
+    assert "/etc/attune/word:" in redact("[mqtt] password_file /etc/attune/word: No such file")
+
+
 def test_no_half_archive_stays_on_a_full_disk(
     config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -101,6 +129,9 @@ def test_an_archive_that_is_there_stays(config: Path, tmp_path: Path) -> None:
         ("/home/eva/Music/x.mp3", f"/home/{MASK}/Music/x.mp3"),
         ("/media/eva/USB/x", f"/media/{MASK}/USB/x"),
         ("password: hunter2", f"password: {MASK}"),
+        ("open: rtsp://eva:hunter2@192.168.1.5:554/x", f"open: rtsp://{MASK}@{MASK}:554/x"),
+        ("http:/eva:hun@ter2@cam/eye.jpg: cannot", f"http:/{MASK}@cam/eye.jpg: cannot"),
+        ("http://cam/eye?user=eva&pwd=hunter2 is", f"http://cam/eye?{MASK} is"),
         ("12:34:56 visit state: idle", "12:34:56 visit state: idle"),
         ("python 3.11.2, numpy 2.4.6", "python 3.11.2, numpy 2.4.6"),
     ],

@@ -225,6 +225,32 @@ def test_a_network_camera_that_falls_silent_is_closed(monkeypatch: pytest.Monkey
         camera.allowed.clear()
 
 
+@pytest.mark.parametrize("login", [("eva:hunter2@", ""), ("", "?user=eva&pwd=hunter2")])
+def test_what_opens_a_network_camera_is_told_to_nobody(
+    login: tuple[str, str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The note goes to the house, which keeps it, and the log into archives for helpers."""
+    monkeypatch.setattr(room, "STREAM_SILENCE_S", 0.5)
+    caplog.set_level("INFO")
+    with NetworkCamera(20, stalls_after=10) as eye:
+        url = eye.url.replace("://", f"://{login[0]}") + login[1]
+        with Running(url) as camera:
+            camera.allowed.set()
+            camera.frame()
+            camera.until(lambda: "no more pictures come" in camera.worker.note)
+            camera.allowed.clear()
+            told = camera.worker.note + str(camera.status.latest()) + caplog.text
+    assert eye.url.split("://")[1] in told
+    assert "hunter2" not in told
+
+
+def test_the_address_of_a_picture_is_told_without_what_opens_it() -> None:
+    with pytest.raises(CameraError) as fault:
+        open_source(CameraSettings(source="http://eva:hunter2@127.0.0.1:1/snapshot.jpg"))
+    assert "127.0.0.1:1/snapshot.jpg" in str(fault.value)
+    assert "hunter2" not in str(fault.value)
+
+
 def test_a_picture_can_be_turned_and_mirrored(tmp_path: Path) -> None:
     picture = np.zeros((48, 64, 3), np.uint8)
     picture[:24, :32] = 255
