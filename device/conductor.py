@@ -146,7 +146,6 @@ class Conductor:
     def _begin(self, now: float) -> None:
         self._visit = new_visit(self._settings, now, self._strategy)
         self._visit.began_at = self._visit.last_interaction_at = now
-        self._visit.began_wall = self._wall_clock()
         self._enter(V.GREETING, now)
 
     def _lead_consent(self, now: float, speaks: bool) -> None:
@@ -234,7 +233,7 @@ class Conductor:
         self._enter(V.FAREWELL, now)
         # Last, because a full disk may not keep a visit from ending.
         if self._settings.history.keep:
-            self._store.add_visit(visit.summary(self._wall_clock()))
+            self._store.add_visit(visit.summary(now, self._wall_clock()))
 
     def _rest(self, now: float) -> None:
         self._visit = new_visit(self._settings, now, self._strategy)

@@ -35,7 +35,6 @@ class Visit:
     strategy: Strategy
     path: MoodPath
     began_at: float = 0.0
-    began_wall: float = 0.0
     consented_at: float | None = None
     """When the person agreed to be measured (pulse, and the camera if ``camera``); whatever was
     measured before has no voice. None: not agreed."""
@@ -119,12 +118,16 @@ class Visit:
         """Whether the person chose to name the mood and has not named it yet."""
         return self.strategy is Strategy.MANUAL and self.said is None
 
-    def summary(self, wall_now: float) -> VisitSummary:
-        """Return the numbers that a history keeps of the visit."""
+    def summary(self, now: float, wall_now: float) -> VisitSummary:
+        """Return the numbers that a history keeps of the visit.
+
+        It began as long ago as it lasted: a box without a clock of its own may have heard the
+        time only since.
+        """
         valences = [point.valence for point in self.chart if point.valence is not None]
         stresses = [point.stress for point in self.chart if point.stress is not None]
         return VisitSummary(
-            started_at=self.began_wall,
+            started_at=wall_now - (now - self.began_at),
             ended_at=wall_now,
             tracks=self.tracks_played,
             strategy=self.strategy.value,

@@ -259,3 +259,18 @@ def test_a_history_is_kept_only_if_the_owner_wants_it(
         stage.do(r.Stop(source="screen"))
         visits = stage.conductor._store.visits()
     assert len(visits) == (1 if keep else 0)
+
+
+@pytest.mark.parametrize("jump_s", [50 * 365 * 86_400.0, -86_400.0])
+def test_a_visit_in_which_the_box_hears_the_time_is_kept_as_long_as_it_was(
+    shelf: Path, tmp_path: Path, jump_s: float
+) -> None:
+    (tmp_path / "catalogue").symlink_to(shelf / "catalogue")
+    with Stage(tmp_path, history={"keep": True}) as stage:
+        began_at, began_wall = stage.now, stage.wall
+        stage.to_playing()
+        stage.wall += jump_s
+        stage.do(r.Stop(source="screen"))
+        (visit,) = stage.conductor._store.visits()
+        assert 0 < visit.ended_at - visit.started_at <= stage.now - began_at
+    assert visit.started_at >= began_wall + jump_s
