@@ -102,6 +102,16 @@ def packet_limit(properties: Any) -> int:
     return int(getattr(properties, "MaximumPacketSize", NO_LIMIT))
 
 
+def heed_receive_maximum(client: paho.Client, properties: Any) -> None:
+    """Let no more be under way than the broker takes (MQTT 5.0, 3.2.2.3.3): else it hangs up.
+
+    HiveMQ takes 10 and paho sends 20. What it says of that paho does not read, nor may its own
+    setting change on an open connection; before the first message nothing hangs on it.
+    """
+    most = int(getattr(properties, "ReceiveMaximum", client.max_inflight_messages))
+    client._max_inflight_messages = min(most, client.max_inflight_messages)
+
+
 def too_large(topic: str, payload: str, most_bytes: int) -> str:
     """Return what is wrong with a message that the broker would hang up on; empty if it fits."""
     size = len(topic.encode()) + len(payload.encode()) + _OVERHEAD_BYTES

@@ -216,6 +216,7 @@ class Session:
             self.refusal = broker.refusal(self._settings.mqtt, reason)
             return
         self.accepted = True
+        broker.heed_receive_maximum(client, properties)
         if self._claim.is_made:
             self._quiet_until = self._clock() + CLAIM_WAIT_S
             self._subscribe(client, self._topics.instance, SEND_RETAINED)

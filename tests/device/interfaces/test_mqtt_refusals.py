@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from tests.fakes.kiosk_states import PLAYING
 from tests.fakes.mqtt_kiosk import Running, kiosk, note_says, settings_for, until
 
 BASE = "attune/hall"
-CONNECT, SUBSCRIBE = 0x10, 0x82
+CONNECT, SUBSCRIBE, PUBLISH = 0x10, 0x82, 0x30
 GRANTED, NOT_AUTHORIZED = 0x01, 0x87
 
 
@@ -96,6 +96,57 @@ def test_a_topic_that_may_not_be_read_is_named_with_what_is_lost(
         threading.Thread(target=refuse_to_read, args=(server, topic), daemon=True).start()
         running = kiosk(start, settings_for(server.getsockname()[1]), PLAYING)
         note_says(running, f"the broker's access list forbids reading {topic}: {loss}")
+
+
+def packets(client: socket.socket) -> Iterator[tuple[int, bytes]]:
+    """Yield the packets that come, and (0, b"") when none has come for a moment."""
+    waiting = b""
+    client.settimeout(0.05)
+    while True:
+        try:
+            if not (more := client.recv(65536)):
+                return
+        except TimeoutError:
+            yield 0, b""
+            continue
+        waiting += more
+        while len(waiting) > 1:
+            end = next((n for n in range(1, len(waiting)) if waiting[n] < 0x80), 0)
+            length = sum((byte & 0x7F) << 7 * n for n, byte in enumerate(waiting[1 : end + 1]))
+            if not end or len(waiting) < (whole := end + 1 + length):
+                break
+            yield waiting[0], waiting[end + 1 : whole]
+            waiting = waiting[whole:]
+
+
+def take_few_at_once(server: socket.socket, most: int, topics: list[str]) -> None:
+    """Be HiveMQ, which takes ten messages at once, says so, and throws out who sends more."""
+    client, _ = server.accept()
+    under_way: list[bytes] = []
+    for kind, body in packets(client):
+        if kind == CONNECT:
+            client.sendall(b"\x20\x06\x00\x00\x03\x21" + most.to_bytes(2, "big"))
+        elif kind == SUBSCRIBE:
+            client.sendall(b"\x90\x04" + body[:2] + bytes((0, GRANTED)))
+        elif kind & 0xF0 == PUBLISH:
+            end = 2 + int.from_bytes(body[:2], "big")
+            topics.append(body[2:end].decode())
+            under_way.append(body[end : end + 2])
+            if len(under_way) > most:
+                client.sendall(b"\xe0\x01\x93")  # Receive Maximum exceeded.
+                return
+        elif not kind:
+            client.sendall(b"".join(b"\x40\x02" + mid for mid in under_way))
+            under_way.clear()
+
+
+def test_a_broker_that_takes_few_messages_at_once_is_not_sent_more(start: list[Running]) -> None:
+    topics: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=take_few_at_once, args=(server, 10, topics), daemon=True).start()
+        running = kiosk(start, settings_for(server.getsockname()[1]), PLAYING)
+        until(lambda: f"{BASE}/finger_sensor/state" in topics)
+        assert running.worker.note == ""
 
 
 def test_a_broker_that_was_silent_once_is_not_taken_for_an_old_one_for_ever(
