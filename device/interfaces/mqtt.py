@@ -131,8 +131,7 @@ class MqttWorker:
             if state is not None:
                 session.tell(state)
             self.gate.turn()
-            if session.complaint:
-                self._set_note(session.complaint)
+            self._set_note(session.complaint)
         if stop.is_set() and not session.taken_over:
             session.say_goodbye()
         else:

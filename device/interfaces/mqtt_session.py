@@ -35,6 +35,8 @@ BIRTH_JITTER_S = (1.0, 10.0)
 SETTLE_S, REPEAT_S = 3.0, 30.0
 """What no broker keeps is said again once Home Assistant has had time to make its entities of
 the discovery message, and then now and then for those who came late."""
+RETRY_S = 60.0
+"""After what the broker refused, all is sent again: rights can be given while it runs."""
 GOODBYE_S = 1.0
 SEND_RETAINED, NO_OLD_COMMANDS = 0, 2
 """Retain Handling (MQTT 5.0, 3.8.3.1): are retained messages sent at subscription?"""
@@ -87,6 +89,8 @@ class Session:
         self.taken_over = False
         self.complaint = ""
         """What the broker forbids: by its access list, or because it is too large."""
+        self._forbidden = ""
+        """The topic that the complaint is about, where it may not be written."""
         self.client = broker.make_client(settings.mqtt, f"attune-{settings.kiosk.id}", protocol)
         self.client.will_set(self._topics.availability, "offline", qos=1, retain=True)
         self.client.on_connect = self._on_connect
@@ -245,9 +249,14 @@ class Session:
         self, _client: Any, _data: Any, mid: int, reason: ReasonCode, _properties: Any
     ) -> None:
         topic = self._under_way.pop(mid, "")
-        is_needed = topic != self._topics.no_media_player
-        if reason.is_failure and is_needed and not self.complaint:
-            self.complaint = f"the broker does not let the kiosk write {topic}: {reason}"
+        if topic and topic == self._forbidden and not reason.is_failure:
+            self.complaint = self._forbidden = ""
+        elif reason.is_failure and topic != self._topics.no_media_player:
+            if not self.complaint:
+                self.complaint = f"the broker does not let the kiosk write {topic}: {reason}"
+                self._forbidden = topic
+            if self._resend_at is None:
+                self._resend_at = self._clock() + RETRY_S
 
     def _on_disconnect(
         self, _client: Any, _data: Any, flags: Any, reason: ReasonCode, _properties: Any

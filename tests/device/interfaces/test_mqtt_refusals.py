@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from paho.mqtt.enums import MQTTProtocolVersion
 
 from device import readings as r
 from device.interfaces import mqtt as edge
+from device.interfaces import mqtt_session
 from tests.fakes.broker import PASSWORD, Broker, Certificates, Listener, password_file
 from tests.fakes.kiosk_states import PLAYING
 from tests.fakes.mqtt_kiosk import Running, kiosk, note_says, settings_for, until
@@ -184,6 +186,34 @@ def test_a_right_that_is_taken_away_in_mid_visit_is_said(
         broker.reload()
         running.states.put(PLAYING)
         note_says(running, "does not let the kiosk write")
+
+
+def test_rights_that_are_given_while_the_kiosk_runs_bring_what_was_refused(
+    tmp_path: Path,
+    start: list[Running],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(mqtt_session, "RETRY_S", 0.3)
+    acl, secret = tmp_path / "acl", tmp_path / "secret"
+    acl.write_text(f"user kiosk\ntopic readwrite {BASE}/available\n")
+    acl.chmod(0o600)
+    secret.write_text(PASSWORD)
+    users = password_file(tmp_path, "kiosk")
+    lines = ("allow_anonymous false", f"password_file {users}", f"acl_file {acl}")
+    with Broker(tmp_path, *lines) as broker:
+        settings = settings_for(broker.port, username="kiosk", password_file=str(secret))
+        running = kiosk(start, settings, PLAYING)
+        refused = "does not let the kiosk write homeassistant/device/hall/config"
+        note_says(running, refused)
+        time.sleep(1.0)
+        assert caplog.text.count(refused) == 1, "once, however often it is tried"
+        acl.write_text("user kiosk\ntopic readwrite #\n")
+        broker.reload()
+        until(lambda: running.worker.note == "")
+        ear = Listener(broker.port, user="kiosk")
+        ear.wait_for("homeassistant/device/hall/config")
+        ear.close()
 
 
 @pytest.mark.parametrize(
