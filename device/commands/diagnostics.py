@@ -104,14 +104,19 @@ class Redaction:
 
     def __init__(self, settings: Settings, more: Set[str] = frozenset()) -> None:
         """Hide what the settings name, and ``more``."""
+        from device.config import known_keys
+
         mqtt, kiosk = settings.mqtt, settings.kiosk
         hidden = {mqtt.host, mqtt.username, kiosk.name, kiosk.id, os.uname().nodename}
-        hidden |= {_secret(path) for path in (mqtt.password_file,) if path}
         hidden |= _whose() | set(re.findall(r"://(?:[^/?]*@)?([^/:?]+)", settings.camera.source))
         hidden |= _people_in(settings)
         hidden |= more
-        ordinary = {"", "attune", "Attune", "root", "localhost", "127.0.0.1"}
-        self._hidden = sorted(hidden - ordinary, key=len, reverse=True)
+        hidden -= {"attune", "Attune", "root", "localhost", "127.0.0.1"}
+        # A broker's user is often called mqtt: hidden, that word would garble the settings.
+        hidden -= {key for table in known_keys() for key in (table, *known_keys(table))}
+        hidden |= {_secret(path) for path in (mqtt.password_file,) if path}
+        written = {json.dumps(word, ensure_ascii=a)[1:-1] for word in hidden for a in (True, False)}
+        self._hidden = sorted((hidden | written) - {""}, key=len, reverse=True)
 
     def __call__(self, text: str, addresses: bool = True) -> str:
         """Return ``text`` without them; ``addresses`` False: a version of four parts is none."""

@@ -86,6 +86,20 @@ def test_who_asks_for_it_and_how_to_open_a_network_camera_stay_out(
             assert secret not in everything
 
 
+def test_names_are_hidden_as_json_writes_them() -> None:
+    settings = parse({"kiosk": {"name": 'The "Jones" box'}, "mqtt": {"username": "müller"}})
+    said = {"detail": "user 'müller'", "name": settings.kiosk.name}
+    for ascii_only in (True, False):
+        text = Redaction(settings)(json.dumps(said, ensure_ascii=ascii_only))
+        assert json.loads(text) == {"detail": f"user '{MASK}'", "name": MASK}
+
+
+def test_names_that_are_words_of_the_settings_do_not_garble_them() -> None:
+    settings = parse({"kiosk": {"name": "Box", "id": "kiosk"}, "mqtt": {"username": "mqtt"}})
+    text = Redaction(settings)(json.dumps(settings.model_dump(mode="json")))
+    assert {"kiosk", "mqtt"} <= set(json.loads(text))
+
+
 def test_a_password_in_the_place_of_its_file_stays_out() -> None:
     redact = Redaction(parse({"mqtt": {"username": "eva", "password_file": "hunter2"}}))
     assert "hunter2" not in redact("[mqtt] password_file hunter2: No such file or directory")
