@@ -17,6 +17,8 @@ from device.commands.errors import CommandError
 from device.config import MqttSettings, Settings
 
 ANSWER_TIMEOUT_S = 5.0
+NEVER_TOO_LARGE_BYTES = 128
+"""No broker limits messages to so little: one that hangs up on less has another reason."""
 ALERT_WAIT_S = 1.0
 """TLS 1.3 brokers refuse a client certificate only after the handshake (RFC 8446, 4.4.2.4)."""
 
@@ -167,6 +169,7 @@ class _Probe:
         self._reason: Any = None
         self._most_bytes = 0
         self._is_lost = False
+        self._dismissed_for = ""
         self._acknowledged: dict[int, Any] = {}
         self._granted: dict[int, Any] = {}
         self._heard: set[bytes] = set()
@@ -228,6 +231,7 @@ class _Probe:
         mqtt, self._reason, self._is_lost = self._settings.mqtt, None, False
         client = broker.make_client(mqtt, f"attune-{self._settings.kiosk.id}-test", protocol)
         client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
         client.on_message = lambda _c, _d, message: self._heard.add(bytes(message.payload))
         client.on_publish = lambda _c, _d, mid, why, _p: self._acknowledged.update({mid: why})
         client.on_subscribe = lambda _c, _d, mid, why, _p: self._granted.update({mid: why})
@@ -240,33 +244,44 @@ class _Probe:
 
         self._reason, self._most_bytes = reason, packet_limit(more)
 
+    def _on_disconnect(self, _client: Any, _data: Any, flags: Any, reason: Any, _more: Any) -> None:
+        if flags.is_disconnect_packet_from_server:
+            self._dismissed_for = str(reason)
+
     def _publish(self, topic: str, payload: str = "attune mqtt-test") -> str:
-        from device.interfaces.broker import IS_SIZE_LIMITED, too_large
+        from device.interfaces.broker import too_large
 
         if wrong := too_large(topic, payload, self._most_bytes):
             raise StepError(wrong)
         mid = self._client.publish(topic, payload, qos=1).mid
         if not self._pump(lambda: mid in self._acknowledged):
             if self._is_lost:
-                raise StepError(
-                    f"the broker hangs up on {len(payload.encode())} bytes to {topic}:"
-                    f" {IS_SIZE_LIMITED}"
-                )
+                raise StepError(self._hung_up(topic, len(payload.encode())))
             raise StepError(f"the broker does not acknowledge what is written to {topic}")
         reason = self._acknowledged[mid]
         if reason.is_failure:
             raise StepError(f"{self._forbidden('writing', topic)} ({reason})")
         return f"{topic} may be written"
 
+    def _hung_up(self, topic: str, size: int) -> str:
+        from device.interfaces.broker import IS_SIZE_LIMITED, MAYBE_TOO_LARGE
+
+        said = f" ({self._dismissed_for})" if self._dismissed_for else ""
+        start = f"the broker hangs up{said} on {size} bytes to {topic}:"
+        if size > NEVER_TOO_LARGE_BYTES and self._dismissed_for in MAYBE_TOO_LARGE:
+            return f"{start} {IS_SIZE_LIMITED}"
+        # Before MQTT 5.0 there was no other way to say so.
+        return f"{start} its access list {self._demand(topic)}"
+
     def _forbidden(self, what: str, topic: str) -> str:
+        return f"the broker's access list forbids {what} {topic}: it {self._demand(topic)}"
+
+    def _demand(self, topic: str) -> str:
         user = self._settings.mqtt.username or "anonymous users"
         beside_discovery = self._topics.discovery.removesuffix("config")
         mine = bool(beside_discovery) and topic.startswith(beside_discovery)
         allowed = f"{beside_discovery if mine else self._topics.base + '/'}#"
-        return (
-            f"the broker's access list forbids {what} {topic}: it must allow {user} to read and"
-            f" write {allowed}"
-        )
+        return f"must allow {user} to read and write {allowed}"
 
     def _pump(self, done: Callable[[], bool]) -> bool:
         """Let the network run until ``done``, at most for a while; return what it came to."""

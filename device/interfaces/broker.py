@@ -33,6 +33,8 @@ MAX_UNACKNOWLEDGED = 256
 
 IS_SIZE_LIMITED = "does it limit the size of messages (message_size_limit in mosquitto)?"
 """Asked of a broker that hangs up in the middle of a large one and does not say why."""
+MAYBE_TOO_LARGE = ("", "Packet too large")
+"""What such a broker says on hanging up. mosquitto says nothing."""
 UNSUPPORTED_PROTOCOL = "Unsupported protocol version"
 _LOG_IN = ("Bad user name or password", "Not authorized", "Bad authentication method")
 _WANTS_MORE = (

@@ -146,10 +146,11 @@ class MqttWorker:
                 f" {self._settings.kiosk.id!r}: give each its own id in [kiosk]"
             )
             return
+        is_size = session.introduces and session.dismissed_for in broker.MAYBE_TOO_LARGE
         hint = f" while it was sent the discovery message: {broker.IS_SIZE_LIMITED}"
         self._set_note(
             f"the broker {self._address()} went away ({session.lost})"
-            f"{hint if session.introduces else ';'} trying again"
+            f"{hint if is_size else ';'} trying again"
         )
 
     def _set_note(self, note: str) -> None:

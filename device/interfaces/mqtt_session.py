@@ -86,6 +86,8 @@ class Session:
         self.refused_for = ""
         self.refusal = ""
         self.lost = ""
+        self.dismissed_for = ""
+        """Why the broker itself ended it, if it said so."""
         self.taken_over = False
         self.complaint = ""
         """What the broker forbids: by its access list, or because it is too large."""
@@ -262,7 +264,7 @@ class Session:
         self, _client: Any, _data: Any, flags: Any, reason: ReasonCode, _properties: Any
     ) -> None:
         if flags.is_disconnect_packet_from_server:  # Else turn() knows better.
-            self.lost = str(reason)
+            self.lost = self.dismissed_for = str(reason)
             self.taken_over = self.taken_over or self.lost == "Session taken over"
 
     def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:

@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -163,6 +164,27 @@ class Listener:
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+
+
+def packets(client: socket.socket) -> Iterator[tuple[int, bytes]]:
+    """Yield the packets that come, and (0, b"") when none has come for a moment."""
+    waiting = b""
+    client.settimeout(0.05)
+    while True:
+        try:
+            if not (more := client.recv(65536)):
+                return
+        except TimeoutError:
+            yield 0, b""
+            continue
+        waiting += more
+        while len(waiting) > 1:
+            end = next((n for n in range(1, len(waiting)) if waiting[n] < 0x80), 0)
+            length = sum((byte & 0x7F) << 7 * n for n, byte in enumerate(waiting[1 : end + 1]))
+            if not end or len(waiting) < (whole := end + 1 + length):
+                break
+            yield waiting[0], waiting[end + 1 : whole]
+            waiting = waiting[whole:]
 
 
 def password_file(folder: Path, *users: str) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from device.cli import main
 from device.commands import doctor_access, mqtt_test
 from device.interfaces import broker as way
-from tests.fakes.broker import PASSWORD, Broker, Certificates, free_port, password_file
+from tests.fakes.broker import PASSWORD, Broker, Certificates, free_port, packets, password_file
 
 
 @pytest.fixture(autouse=True)
@@ -86,6 +87,32 @@ def test_a_discovery_message_that_is_too_large_for_the_broker_is_named(
     with Broker(tmp_path, "allow_anonymous true", limit) as broker:
         found = climb(tmp_path, capsys, host="127.0.0.1", port=broker.port)
     assert says in failure(found, "Home Assistant discovery")
+
+
+def hang_up_on_writing(server: socket.socket, farewell: bytes) -> None:
+    """Be a broker that says so, or before MQTT 5.0 could not, what may not be written."""
+    while True:
+        client, _ = server.accept()
+        with client:
+            for kind, _body in packets(client):
+                if kind == 0x10:
+                    client.sendall(b"\x20\x03\x00\x00\x00")
+                elif kind:
+                    client.sendall(farewell)
+                    break
+
+
+@pytest.mark.parametrize(("farewell", "said"), [(b"\xe0\x01\x87", " (Not authorized)"), (b"", "")])
+def test_a_broker_that_hangs_up_on_what_may_not_be_written_is_not_said_to_limit_its_size(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], farewell: bytes, said: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=hang_up_on_writing, args=(server, farewell), daemon=True).start()
+        found = climb(tmp_path, capsys, host="127.0.0.1", port=server.getsockname()[1])
+    says = failure(found, "write")
+    assert says.startswith(f"the broker hangs up{said} on 16 bytes to attune/hall/mqtt_test/state")
+    assert "must allow anonymous users to read and write attune/hall/#" in says
+    assert "size" not in says
 
 
 def test_all_is_well(closed: Broker, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

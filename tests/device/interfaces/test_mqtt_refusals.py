@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from device import readings as r
 from device.interfaces import mqtt as edge
 from device.interfaces import mqtt_session
-from tests.fakes.broker import PASSWORD, Broker, Certificates, Listener, password_file
+from tests.fakes.broker import PASSWORD, Broker, Certificates, Listener, packets, password_file
 from tests.fakes.kiosk_states import PLAYING
 from tests.fakes.mqtt_kiosk import Running, kiosk, note_says, settings_for, until
 
@@ -98,27 +98,6 @@ def test_a_topic_that_may_not_be_read_is_named_with_what_is_lost(
         threading.Thread(target=refuse_to_read, args=(server, topic), daemon=True).start()
         running = kiosk(start, settings_for(server.getsockname()[1]), PLAYING)
         note_says(running, f"the broker's access list forbids reading {topic}: {loss}")
-
-
-def packets(client: socket.socket) -> Iterator[tuple[int, bytes]]:
-    """Yield the packets that come, and (0, b"") when none has come for a moment."""
-    waiting = b""
-    client.settimeout(0.05)
-    while True:
-        try:
-            if not (more := client.recv(65536)):
-                return
-        except TimeoutError:
-            yield 0, b""
-            continue
-        waiting += more
-        while len(waiting) > 1:
-            end = next((n for n in range(1, len(waiting)) if waiting[n] < 0x80), 0)
-            length = sum((byte & 0x7F) << 7 * n for n, byte in enumerate(waiting[1 : end + 1]))
-            if not end or len(waiting) < (whole := end + 1 + length):
-                break
-            yield waiting[0], waiting[end + 1 : whole]
-            waiting = waiting[whole:]
 
 
 def take_few_at_once(server: socket.socket, most: int, topics: list[str]) -> None:
