@@ -84,6 +84,11 @@ def test_the_track_comes_with_its_reason_and_a_long_title_is_cut(
     running.states.put(LONG)
     until(lambda: ear.last(f"{BASE}/track/state").endswith("…"))
     assert len(ear.last(f"{BASE}/track/state")) == 255
+    track = replace(TRACK, title="la " * 2000, artist="X" * 2000)
+    running.states.put(replace(LONG, player=replace(LONG.player, track=track)))
+    until(lambda: "XX" in ear.last(f"{BASE}/track/attributes"))
+    told = json.loads(ear.last(f"{BASE}/track/attributes"))
+    assert (len(told["title"]), len(told["artist"])) == (1000, 1000)
 
 
 @pytest.mark.parametrize(
