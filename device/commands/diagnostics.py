@@ -98,6 +98,8 @@ class Redaction:
         # Seven groups at least, or a "::" between groups: a clock time is no address.
         (re.compile(r"\b(?:[0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}\b"), MASK),
         (re.compile(r"\b[0-9a-fA-F]{1,4}:(?:[0-9a-fA-F]{0,4}:)+[0-9a-fA-F]{0,4}(?=::|\b)"), None),
+        # Machines of the house: the log still has the broker of before the last setup.
+        (re.compile(r"(?i)\b(?:[\w-]+\.)+(?:local|lan|home\.arpa|fritz\.box)\b"), MASK),
         (re.compile(r"\b[\w.+-]+@[\w-]+\.[\w.-]+\b"), MASK),
         (re.compile(r"(?i)((?:password|passwd|token|secret)[\"']?\s*[=:]\s*)\S+"), rf"\1{MASK}"),
     )

@@ -142,6 +142,7 @@ def test_an_archive_that_is_there_stays(config: Path, tmp_path: Path) -> None:
         ("mail eva@family.example", f"mail {MASK}"),
         ("/home/eva/Music/x.mp3", f"/home/{MASK}/Music/x.mp3"),
         ("/media/eva/USB/x", f"/media/{MASK}/USB/x"),
+        ("the name 'jones-nas.local' is not known", f"the name '{MASK}' is not known"),
         ("password: hunter2", f"password: {MASK}"),
         ("open: rtsp://eva:hunter2@192.168.1.5:554/x", f"open: rtsp://{MASK}@{MASK}:554/x"),
         ("http:/eva:hun@ter2@cam/eye.jpg: cannot", f"http:/{MASK}@cam/eye.jpg: cannot"),
