@@ -147,7 +147,9 @@ def _problems(state: r.KioskState) -> list[str]:
         for w in state.health
         if w.name != "mqtt" and (w.message or w.status in ("failed", "restarting"))
     ]
-    return [*lines, *([state.player.message] if state.player.message else [])]
+    # What is amiss with the sound itself the player's worker has said already.
+    says = state.player.message
+    return lines if not says or f"player: {says}" in lines else [*lines, says]
 
 
 def number(low: float, high: float, make: Callable[[float], r.Command]) -> Parser:

@@ -108,6 +108,22 @@ def test_what_is_amiss_in_a_worker_that_runs_is_a_problem_too() -> None:
     assert BY_KEY["problem"].attributes(state) == {"problems": "camera: the picture is black"}
 
 
+@pytest.mark.parametrize(
+    ("note", "problems"),
+    [
+        ("the card is gone", "player: the card is gone"),
+        ("", "the card is gone"),
+        ("no microphone", "player: no microphone; the card is gone"),
+    ],
+)
+def test_what_worker_and_player_both_say_is_one_problem(note: str, problems: str) -> None:
+    health = (r.WorkerHealth("player", "running", True, message=note),)
+    player = replace(PLAYING.player, message="the card is gone")
+    state = replace(PLAYING, health=health, player=player)
+    assert BY_KEY["problem"].attributes is not None
+    assert BY_KEY["problem"].attributes(state) == {"problems": problems}
+
+
 @given(st.sampled_from(OBEYING), st.binary(max_size=2 * MAX_PAYLOAD_BYTES))
 def test_any_payload_is_a_command_or_a_clear_refusal(entity: Entity, payload: bytes) -> None:
     try:
