@@ -45,6 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``attune``; returns the exit code."""
+    _open_what_is_closed()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A title in letters that the terminal lacks, a file name of bytes that are no text.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -69,9 +70,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _carry_out(parsed: argparse.Namespace) -> int:
     code = int(parsed.run(parsed))
-    if sys.stdout is not None:
-        sys.stdout.flush()  # What cannot be written is to be known here, not at the very end.
+    sys.stdout.flush()  # What cannot be written is to be known here, not at the very end.
     return code
+
+
+def _open_what_is_closed() -> None:
+    """Let a stream that our caller closed be an empty one: Python has None there."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
 def _drop_output() -> None:

@@ -83,7 +83,9 @@ class ConfigError(Exception):
 class Section(BaseModel):
     """A table of the file: unknown keys are errors and nothing changes after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
+    )
 
 
 class KioskSettings(Section):

@@ -23,6 +23,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Check the file; print the settings or every fault."""
+    from device.commands.setup_files import as_value
     from device.config import ConfigError, find_and_load
 
     try:
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     for table, values in tables.items():
         print(f"[{table}]")
         for key, value in values.items():
-            print(f"{key} = {json.dumps(value)}" if value is not None else f"# {key} is not set")
+            print(f"# {key} is not set" if value is None else f"{key} = {as_value(value)}")
         print()
     print("# the configuration is right")
     return 0

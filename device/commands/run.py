@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from catalog.folders import from_home
 from device.commands.errors import CommandError
 from device.memory import keep_memory_small
 
@@ -74,5 +75,5 @@ def load_settings(path: Path | None) -> Any:
 
 def with_catalogue(settings: Any, folder: Path) -> Any:
     """Return ``settings`` with another catalogue folder."""
-    catalog = settings.catalog.model_copy(update={"folder": folder.expanduser()})
+    catalog = settings.catalog.model_copy(update={"folder": from_home(folder)})
     return settings.model_copy(update={"catalog": catalog})

@@ -137,14 +137,15 @@ def as_toml(tables: Mapping[str, Mapping[str, Any]]) -> str:
     lines = []
     for name, table in tables.items():
         lines.append(f"[{name}]")
-        lines += [f"{key} = {_value(value)}" for key, value in table.items()]
+        lines += [f"{key} = {as_value(value)}" for key, value in table.items()]
         lines.append("")
     return "\n".join(lines)
 
 
-def _value(value: Any) -> str:
+def as_value(value: Any) -> str:
+    """Return a setting as it stands in the file."""
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(_value(one) for one in value) + "]"
+        return "[" + ", ".join(as_value(one) for one in value) + "]"
     if isinstance(value, bool | int | float | str):
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     raise CommandError(f"a setting of the kind {type(value).__name__} cannot be written")

@@ -79,6 +79,8 @@ def open_output(
             return WavOutput(Path(name).expanduser(), clock if paced else None)
         except OSError as error:
             raise OutputError(f"{name} cannot be written: {error.strerror}") from error
+        except RuntimeError as error:
+            raise OutputError(f"{name} cannot be written: there is no such user here") from error
     with quiet():
         sounddevice = fresh_portaudio()
         device = find(devices_of(sounddevice), name, "sound card", "music starts when it appears")

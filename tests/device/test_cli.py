@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import IO
 
 import pytest
 
 from device.cli import main
+from device.commands.run import with_catalogue
+from device.config import Settings, load, parse
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,3 +56,42 @@ def test_letters_that_the_terminal_lacks_are_written_as_numbers() -> None:
     code, said, faults = attune(*words, stdout=subprocess.PIPE, PYTHONIOENCODING="ascii")
     assert (code, faults) == (0, "")
     assert "\\u96be\\u8fc7" in said
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "said"),
+    [
+        ("play --output null --as-is {song} >&-", 1, "attune: {song}: is not a sound file"),
+        ("check-config >&-", 0, ""),
+        ("setup --config {new} <&-", 1, "attune: the answers ended too soon; nothing was changed"),
+        ("mood text zzzz 2>&-", 1, ""),
+    ],
+)
+def test_a_stream_that_the_caller_closed_is_an_empty_one(
+    tmp_path: Path, line: str, code: int, said: str
+) -> None:
+    places = {"song": tmp_path / "song.mp3", "new": tmp_path / "new.toml"}
+    places["song"].write_text("no song")
+    words = f"{sys.executable} -m device.cli {line.format(**places)}"
+    done = subprocess.run(
+        ["/bin/sh", "-c", words], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False)
+    assert done.stderr.startswith(said.format(**places))
+    assert "names a mood" not in done.stdout
+
+
+def test_the_folder_of_an_unknown_user_is_no_crash() -> None:
+    elsewhere = with_catalogue(Settings(), Path("~nobody_here/catalogue"))
+    assert elsewhere.catalog.folder == Path("~nobody_here/catalogue")
+
+
+def test_the_settings_shown_are_settings_that_a_file_may_hold(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "kiosk.toml"
+    path.write_text('[kiosk]\nname = "Küche 😀"\n', encoding="utf-8")
+    assert main(["check-config", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert 'name = "Küche 😀"' in said
+    assert parse(tomllib.loads(said)) == load(path)

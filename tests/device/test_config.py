@@ -54,6 +54,7 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path, content: bytes, fault: 
         ({"catalog": {"folder": "~no such user/x"}}, "there is no user 'no such user' here"),
         ({"kiosk": {"state_dir": "a\0b"}}, "no path holds a NUL"),
         ({"mqtt": {"password_file": "/x"}}, "'mqtt': password_file does nothing"),
+        ({"recommender": {"repeat_after_s": float("inf")}}, "a finite number, found inf"),
     ],
 )
 def test_a_fault_is_told_in_the_words_of_the_file(data: dict[str, object], fault: str) -> None:

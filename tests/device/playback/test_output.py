@@ -216,6 +216,11 @@ def test_a_wav_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         open_output(str(tmp_path / "out.wav"))
 
 
+def test_a_wav_file_below_the_folder_of_an_unknown_user_is_named() -> None:
+    with pytest.raises(OutputError, match=r"~nobody_here/out\.wav cannot be written"):
+        open_output("~nobody_here/out.wav")
+
+
 def test_the_null_output_takes_the_time_that_playing_takes() -> None:
     now_s, slept_s = 100.0, 0.0
 
