@@ -63,7 +63,9 @@ def run(args: argparse.Namespace) -> int:
     given = {key: getattr(args, key) for key in ("host", "port")}
     changes = {key: value for key, value in given.items() if value is not None}
     if not 1 <= changes.get("port", 1) <= 65535:
-        raise CommandError(f"--port {changes['port']}: a port is a number from 1 to 65535")
+        raise CommandError(
+            f"--port {changes['port']}: a port is a number from 1 to 65535", exit_code=2
+        )
     mqtt = settings.mqtt.model_copy(update=changes)
     settings = settings.model_copy(update={"mqtt": mqtt})
     if not mqtt.host:

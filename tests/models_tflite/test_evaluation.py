@@ -118,6 +118,13 @@ def test_bad_files_give_one_line(tmp_path: Path, small_npz: Path) -> None:
         assert "\n" not in str(caught.value)
 
 
+def test_nobody_is_told_to_trust_a_file_that_is_no_archive(tmp_path: Path) -> None:
+    (tmp_path / "notes.md").write_text("no arrays here\n")
+    with pytest.raises(EvaluationError, match="it is no archive of arrays") as caught:
+        evaluate(tmp_path / "notes.md")
+    assert "pickle" not in str(caught.value)
+
+
 def test_command_failures_are_command_errors(tmp_path: Path, small_npz: Path) -> None:
     with pytest.raises(CommandError, match="no such file"):
         _attune_models("--npz", str(tmp_path / "gone.npz"))
