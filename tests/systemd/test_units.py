@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import json
 import os
+import re
 import shutil
 import subprocess
 import tomllib
@@ -143,6 +144,21 @@ def test_a_secret_is_taken_from_systemds_copy(
     assert parse(given).mqtt.password_file == Path("/etc/attune/mqtt-password")
     (tmp_path / "mqtt-password").write_text("secret")
     assert parse(given).mqtt.password_file == tmp_path / "mqtt-password"
+
+
+def test_the_installed_pages_lead_to_nothing_that_is_not_installed(tmp_path: Path) -> None:
+    script = (ROOT / "scripts/install").read_text(encoding="utf-8")
+    begin = script.index("copy_files() {")
+    copy_files = script[begin : script.index("\n}\n", begin) + 3]
+    places = {"DESTDIR": str(tmp_path), "opt": str(tmp_path), "LIB": "/lib", "BIN": "/bin"}
+    subprocess.run(
+        ["/bin/sh", "-euc", f"say() {{ :; }}\n{copy_files}copy_files"],
+        cwd=ROOT, env={**os.environ, **places}, check=True,
+    )  # fmt: skip
+    pages = [tmp_path / "share" / page.name for page in (ROOT / "docs").glob("*.md")]
+    for page in (page for page in pages if page.exists()):
+        for link in re.findall(r"\]\(([^):#]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / link).exists(), f"{page.name} leads to {link}"
 
 
 def test_at_work_and_in_schools_it_does_not_run() -> None:
