@@ -75,7 +75,7 @@ def _add_demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "fetch freely licensed albums once and build a catalogue of them",
         "Downloads soundtracks that Debian ships as packages (no root needed), keeps each "
         "licence beside the files, and builds the catalogue. Done once; later runs are quick.",
-        "attune catalog demo --music build/demo-music --folder build/demo-catalogue",
+        "attune catalog demo --music albums --folder catalogue",
     )
     demo.add_argument(
         "--music",

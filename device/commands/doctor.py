@@ -44,7 +44,9 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "doctor",
         help="what is connected, what is missing and what to do",
         description="Examine camera, sensor, sound, screen, broker, catalogue and models.",
-        epilog="exit code: 0 unless something is broken (a missing device is no fault)",
+        epilog="example: sudo attune doctor    (root sees what bars the service)\n"
+        "exit code: 0 unless something is broken (a missing device is no fault)",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="kiosk.toml to use")
     parser.add_argument("--json", action="store_true", help="the findings as JSON")

@@ -22,6 +22,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="accuracy, calibration and speed on a labelled file",
         description="Measure the expression network on an npz with `images` uint8 (N, 48, 48) "
         "and `labels` 0..6 (angry, disgust, fear, happy, sad, surprise, neutral).",
+        epilog="example: attune models evaluate --npz faces.npz --json",
     )
     evaluate.add_argument("--npz", type=Path, required=True, metavar="FILE", help="labelled faces")
     evaluate.add_argument("--model", type=Path, metavar="FILE", help="another .tflite (+ .json)")

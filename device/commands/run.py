@@ -22,6 +22,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "run",
         help="start the kiosk",
         description="Start the kiosk on the devices that are there. Ends with Ctrl-C or SIGTERM.",
+        epilog="example: attune run --config kiosk.toml --log-level debug",
     )
     parser.add_argument("--config", type=Path, metavar="FILE", help="kiosk.toml to use")
     parser.add_argument("--catalogue", type=Path, metavar="DIR", help="catalogue to play from")

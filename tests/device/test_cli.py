@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 import os
+import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 import pytest
 
-from device.cli import main
+from device.cli import COMMANDS, build_parser, main
 from device.commands.run import with_catalogue
 from device.config import Settings, load, parse
 
@@ -95,3 +98,24 @@ def test_the_settings_shown_are_settings_that_a_file_may_hold(
     said = capsys.readouterr().out
     assert 'name = "Küche 😀"' in said
     assert parse(tomllib.loads(said)) == load(path)
+
+
+def _commands(parser: argparse.ArgumentParser, above: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each command with its help, and that of the command it is a part of."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for part in action.choices.values():
+                own = part.format_help()
+                yield from list(_commands(part, own)) or [(part.prog, own + above)]
+
+
+def test_every_command_teaches_by_an_example_that_can_be_copied(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    taught = dict(_commands(build_parser()))
+    assert len(taught) > len(COMMANDS)
+    for command, said in taught.items():
+        assert "example" in said, command
+        assert f"{command} " in said.split("example", 1)[1].replace("\n", " "), command
+        assert not re.search(r"example:[^\n]*[a-z/]-\n", said), f"{command} is cut at a hyphen"
