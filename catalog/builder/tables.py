@@ -217,7 +217,8 @@ def _opened(file: Path) -> Iterator[TextIO]:
         with opener(file, "rt", encoding="utf-8-sig", errors="replace", newline="") as lines:
             yield lines
     except (OSError, EOFError) as error:
-        raise CatalogError(f"{file}: cannot be read: {error}") from error
+        fault = getattr(error, "strerror", None) or error  # With it the path would stand twice.
+        raise CatalogError(f"{file}: cannot be read: {fault}") from error
     except zlib.error as error:
         raise CatalogError(f"{file}: is damaged ({error}): fetch or pack it again") from error
 

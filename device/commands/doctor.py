@@ -74,7 +74,7 @@ def examine(settings: Settings) -> list[Finding]:
 
 def _print(findings: list[Finding]) -> None:
     colours = {"ok": "32", "missing": "33", "broken": "31"}
-    coloured = sys.stdout.isatty()
+    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")  # no-color.org
     for finding in findings:
         mark = f"{finding.status:<8}"
         if coloured:

@@ -15,6 +15,7 @@ from typing import IO
 import pytest
 
 from device.cli import COMMANDS, build_parser, main
+from device.commands import doctor
 from device.commands.run import with_catalogue
 from device.config import Settings, load, parse
 
@@ -119,3 +120,22 @@ def test_every_command_teaches_by_an_example_that_can_be_copied(
         assert "example" in said, command
         assert f"{command} " in said.split("example", 1)[1].replace("\n", " "), command
         assert not re.search(r"example:[^\n]*[a-z/]-\n", said), f"{command} is cut at a hyphen"
+
+
+@pytest.mark.parametrize("scale", ["nan,nan", "1,inf", "9,1"])
+def test_a_scale_without_ends_is_a_wrong_argument(
+    scale: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["catalog", "import", "labels", "ratings.csv", "--range", scale])
+    assert f"LOW must be below HIGH, found '{scale}'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("no_colour", "marks"), [("", True), ("1", False)])
+def test_the_doctor_uses_no_colours_where_none_are_wanted(
+    no_colour: str, marks: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NO_COLOR", no_colour)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    doctor._print([doctor.Finding("sound", "missing", "no sound output found")])
+    assert ("\x1b[" in capsys.readouterr().out) is marks
