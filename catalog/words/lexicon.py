@@ -18,6 +18,18 @@ SHORTEST_STEM: Final = 1
 _SPELLED_OUT: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 """German on a keyboard that has none of these."""
 
+TO_SIMPLIFIED: Final = str.maketrans(
+    "丟嚴喪麗樂鄉亂親僅從優會偉傷偽備別勁勞勵單壓厭發嘆歎嚇聖堅盡寧實寵寶尷悵懷憶憂戀惡惱悅驚"
+    "懼憊愜憤願擾擔擁掛斷舊無來極夢歡氣沒淚溫滿潰澀點煩熱愛猶獨著確禱離窮緊糾紅級經結絕羨恥肅"
+    "腸膽腳臉見視覺討議記訝許評詩誠詳說謝貝責敗賴讚贊輕輝過還適遺鬱釋鍾鐘欽錯閒閑悶隊難順頹飛"
+    "驕頂慮虛壯張棄強當興淒動莊廢開鬆暢靜奮後厲麼牽癒妳",
+    "丢严丧丽乐乡乱亲仅从优会伟伤伪备别劲劳励单压厌发叹叹吓圣坚尽宁实宠宝尴怅怀忆忧恋恶恼悦惊"
+    "惧惫惬愤愿扰担拥挂断旧无来极梦欢气没泪温满溃涩点烦热爱犹独着确祷离穷紧纠红级经结绝羡耻肃"
+    "肠胆脚脸见视觉讨议记讶许评诗诚详说谢贝责败赖赞赞轻辉过还适遗郁释钟钟钦错闲闲闷队难顺颓飞"
+    "骄顶虑虚壮张弃强当兴凄动庄废开松畅静奋后厉么牵愈你",
+)
+"""Traditional characters -> those in which the table of Chinese is written."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

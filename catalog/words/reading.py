@@ -30,7 +30,7 @@ def read_mood(
     if language is not None and language not in LANGUAGES:
         raise WordsError(f"language {language!r} is not known; use one of {', '.join(LANGUAGES)}")
     # Full-width letters of an East Asian keyboard, and letters that come apart from their marks.
-    text = unicodedata.normalize("NFKC", text[:MOST_CHARS])
+    text = unicodedata.normalize("NFKC", text[:MOST_CHARS])[:MOST_CHARS]
     spoken = language or detect_language(text)
     if spoken == "zh" and dlut is not None:
         from catalog.words.chinese import read_chinese

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from catalog.emotions import ANCHORS_VAD, CODES, EmotionPoint, make_point
-from catalog.words.lexicon import LONGEST_PHRASE, Entry, Lexicon, Modifier, lexicon
+from catalog.words.lexicon import LONGEST_PHRASE, TO_SIMPLIFIED, Entry, Lexicon, Modifier, lexicon
 from catalog.words.mood import (
     TURNED,
     Keyword,
@@ -171,7 +171,7 @@ def _following(tokens: list[_Token], index: int) -> Modifier | None:
 
 def _tokens(text: str, language: str | None) -> Iterator[_Token]:
     normal = text.lower().replace("\u2019", "'").replace("\ufe0f", "").replace("ё", "е")
-    normal = _KOREAN_NEGATION.sub(" ", normal)
+    normal = _KOREAN_NEGATION.sub(" ", normal.translate(TO_SIMPLIFIED))
     latin = [lexicon(language if language in ("en", "de") else "en")]
     if language != "de":
         latin.append(lexicon("de") if language is None else lexicon(""))

@@ -169,6 +169,9 @@ def test_the_words_that_the_kiosk_offers_are_understood_in_its_language(language
 @pytest.mark.parametrize(
     ("text", "same"),
     [("ｖｅｒｙ ｈａｐｐｙ", "very happy"), ("：（", ":("),
+     ("我很難過", "我很难过"), ("放鬆不下來", "放松不下来"), ("沒有壓力", "没有压力"),
+     ("我愛妳", "我爱你"), ("睡不著", "睡不着"), ("憂鬱", "忧郁"),
+     ("無聊，不過還好", "无聊，不过还好"),
      (unicodedata.normalize("NFD", "행복해요"), "행복해요"),
      (unicodedata.normalize("NFD", "fröhlich"), "fröhlich"),
      (unicodedata.normalize("NFD", "спокойно"), "спокойно")],
