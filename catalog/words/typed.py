@@ -42,7 +42,7 @@ FULL_INTENSITY: Final = 9.0
 
 # An emoticon may hold letters and signs; "note:(see" and "https://" hold none.
 _FACES: Final = "|".join(
-    ("(?<!\\w)" if face[0].isalnum() else "") + re.escape(face) + "(?![\\w/])"
+    ("(?<![a-z0-9_])" if face[0].isalnum() else "") + re.escape(face) + "(?![a-z0-9_/])"
     for face in sorted(lexicon("*").words, key=len, reverse=True)
     if len(face) > 1
 )

@@ -145,7 +145,8 @@ def test_languages_are_told_apart(text: str, language: str | None) -> None:
 @pytest.mark.parametrize(
     ("text", "code"),
     [("traurig", "NB"), ("gut gelaunt", "PA"), ("Angst", "NC"), ("keine Angst", "PG"),
-     ("ohne Stress", "PE"), ("froehlich", "PA"), ("gluecklich", "PA"), ("keine Energie", "NB")],
+     ("ohne Stress", "PE"), ("froehlich", "PA"), ("gluecklich", "PA"), ("keine Energie", "NB"),
+     ("bin happy", "PA")],
 )  # fmt: skip
 def test_german_without_small_words_or_umlauts_is_german(text: str, code: str) -> None:
     assert read_mood(text).language == "de"
@@ -187,6 +188,7 @@ def test_letters_mean_the_same_however_they_are_encoded(text: str, same: str) ->
     ("text", "words"),
     [("sad,tired", ["sad", "tired"]), ('"happy"', ["happy"]), ("calm/sleepy", ["calm", "sleepy"]),
      ("#happy:)", ["happy", ":)"]), ("note:(see)", []), ("xylophone", []),
+     ("开心:)真的", ["开心", ":)"]),
      ("I am sad I don't know why", ["sad"]), ("happy but can't relax", ["happy", "¬relax"]),
      ("외롭지 않아 너무 행복해", ["¬외롭지", "너무 행복해"]),
      ("걱정 없어 행복해", ["¬걱정", "행복해"]), ("this is not\nhappy", ["happy"])],
