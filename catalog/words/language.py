@@ -59,16 +59,16 @@ def _detect_latin(sample: str) -> str | None:
     hits["de"] += 2 * len(_GERMAN_LETTERS.findall(sample)) if hits["other"] < hits["de"] + 1 else 0
     best = max(hits, key=lambda name: hits[name])
     if hits["en"] == hits["de"] >= hits["other"]:
-        return max(("en", "de"), key=lambda name: _mood_words(found, name))
+        return "de" if _known(found, "de") > _known(found, "en") else "en"
     return None if best == "other" and hits[best] > max(hits["en"], hits["de"]) else best
 
 
-def _mood_words(found: list[str], language: str) -> int:
+def _known(words: list[str], language: str) -> tuple[int, bool]:
+    """Return of how many words the table of moods knows something, and whether of a mood."""
     table = lexicon(language)
-    return sum(
-        2 * (table.find(word) is not None) + (table.find_modifier(word) is not None)
-        for word in found
-    )
+    moods = [table.find(word) is not None for word in words]
+    others = [table.find_modifier(word) is not None for word in words]
+    return sum(map(max, moods, others)), any(moods)
 
 
 _SETS: Final = {name: frozenset(words.split()) for name, words in _SMALL_WORDS.items()}

@@ -190,9 +190,19 @@ def _tokens(text: str, language: str | None) -> Iterator[_Token]:
         elif now in ("sign", "face"):
             yield from _sign(found.group())
         elif now != "digit":
-            pending.append(found.group())
+            word = found.group()
+            pending += _halves(word, _lexicons(kind, latin)) if "-" in word else [word]
     if pending:
         yield from _phrases(pending, _lexicons(kind, latin))
+
+
+def _halves(word: str, lexicons: list[Lexicon]) -> list[str]:
+    """Cut a word at its hyphens where only its parts are known ("laid-back")."""
+    halves = word.split("-")
+    whole, *cut = (_looked_up(one, lexicons) for one in (word, "_".join(halves), *halves))
+    if whole.entry or whole.modifier or not any(one.entry or one.modifier for one in cut):
+        return [word]
+    return halves
 
 
 def _lexicons(kind: str, latin: list[Lexicon]) -> list[Lexicon]:
