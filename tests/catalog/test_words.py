@@ -96,7 +96,25 @@ def test_what_only_looks_like_a_negation_or_a_mood_turns_nothing(text: str, vale
     assert math.copysign(1, point.valence) == valence
 
 
-@pytest.mark.parametrize("text", ["放点音乐", "麻烦下一首", "lieber nicht"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "放点音乐",
+        "麻烦下一首",
+        "lieber nicht",
+        "happened",
+        "huge",
+        "painting",
+        "environment",
+        "reverse",
+        "gentlemen",
+        "шоколад",
+        "страховка",
+        "아파트",
+        "静音",
+        "Hasselhoff",
+    ],
+)
 def test_a_word_in_a_longer_one_is_no_mood(text: str) -> None:
     assert read_mood(text).point is None
 
@@ -219,7 +237,8 @@ def test_every_emoji_and_emoticon_of_the_table_is_read(face: str) -> None:
      ("нет настроения", "NE"), ("心情特别好", "PA"), ("闷闷不乐", "NE"),
      ("was Ruhiges bitte", "PE"),
      ("alles super", "PA"), ("I couldn't be more proud", "PH"), ("laid-back", "PE"),
-     ("super-happy", "PA"), ("driving me crazy", "NA"), ("чего-нибудь весёлого", "PA")],
+     ("super-happy", "PA"), ("happiest", "PA"), ("terrific", "PA"),
+     ("driving me crazy", "NA"), ("чего-нибудь весёлого", "PA")],
 )  # fmt: skip
 def test_plain_words_are_not_missed_nor_taken_for_their_opposite(text: str, code: str) -> None:
     assert leading(text) == code
