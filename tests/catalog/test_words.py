@@ -113,6 +113,13 @@ def test_what_only_looks_like_a_negation_or_a_mood_turns_nothing(text: str, vale
         "아파트",
         "静音",
         "Hasselhoff",
+        "Amazon",
+        "Victoria",
+        "Joyce",
+        "Пугачёва",
+        "противник",
+        "아프리카 음악",
+        "Hoffmann",
     ],
 )
 def test_a_word_in_a_longer_one_is_no_mood(text: str) -> None:
@@ -238,7 +245,8 @@ def test_every_emoji_and_emoticon_of_the_table_is_read(face: str) -> None:
      ("was Ruhiges bitte", "PE"),
      ("alles super", "PA"), ("I couldn't be more proud", "PH"), ("laid-back", "PE"),
      ("super-happy", "PA"), ("happiest", "PA"), ("terrific", "PA"),
-     ("driving me crazy", "NA"), ("чего-нибудь весёлого", "PA")],
+     ("driving me crazy", "NA"), ("чего-нибудь весёлого", "PA"),
+     ("довольно грустно", "NB"), ("я доволен", "PA")],
 )  # fmt: skip
 def test_plain_words_are_not_missed_nor_taken_for_their_opposite(text: str, code: str) -> None:
     assert leading(text) == code
