@@ -89,5 +89,7 @@ def paint_slider(
     draw.box(surface, bar, bar.h // 2, theme.quiet, edge, max(theme.line_px, 2.0 * focused))
     full = Area(bar.x, bar.y, max(bar.h, round(bar.w * percent / 100)), bar.h)
     draw.box(surface, full, bar.h // 2, (*theme.accent, 255))
-    knob = (min(max(full.right, bar.x + bar.h // 2), bar.right - bar.h // 2), bar.centre[1])
-    draw.disc(surface, knob, min(area.h / 2 - 1, 22 * kit.scale), theme.ink)
+    radius = min(area.h / 2 - 1, 22 * kit.scale)
+    # The knob is higher than the bar and stays whole at both of its ends.
+    across = min(max(full.right, bar.x + radius + 1), bar.right - radius - 1)
+    draw.disc(surface, (across, bar.centre[1]), radius, theme.ink)

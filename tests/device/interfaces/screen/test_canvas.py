@@ -115,6 +115,20 @@ def test_what_enter_would_press_can_be_seen(contrast: bool) -> None:
             assert np.count_nonzero(change > 70) >= 2 * np.pi * 0.9 * side, part.name
 
 
+@pytest.mark.parametrize("percent", [0.0, 3.0, 98.0, 100.0])
+def test_the_knob_of_the_volume_is_whole_at_both_ends(percent: float) -> None:
+    shown = view(sheet="volume")
+    part = compose(PLAYING, shown).part("slider")
+    assert part is not None
+
+    def knob(volume: float) -> int:
+        louder = replace(PLAYING, player=replace(PLAYING.player, volume_percent=volume))
+        ink = pixels(render(louder, shown).subsurface(part.area)).min(axis=2) > 225
+        return int(np.count_nonzero(ink))
+
+    assert knob(percent) == pytest.approx(knob(50.0), rel=0.03)
+
+
 def test_reduced_motion_stands_still() -> None:
     for state in (IDLE, SENSING):
         now = pixels(render(state, view(reduced_motion=True)))
