@@ -57,12 +57,17 @@ class MusicDesk:
         """Choose for the mood and start at once; False when there is nothing to play."""
         choice = self._choose(visit, mood)
         if choice is None:
-            visit.tell(self._recommender.fault or self._phrases.no_music)
+            visit.tell(self._no_music())
             return False
         visit.starting = choice
         visit.handed_over.append(choice)
         self._orders.put(PlayNow(choice.track))
         return True
+
+    def _no_music(self) -> str:
+        """Return why there is none; what exactly is wrong is said in English, as in the log."""
+        is_english = self._settings.kiosk.language == "en"
+        return (self._recommender.fault if is_english else "") or self._phrases.no_music
 
     def stop(self) -> None:
         """Fade the music out."""
@@ -144,7 +149,7 @@ class MusicDesk:
     def _queue_next(self, visit: Visit, mood: r.Mood) -> None:
         choice = self._choose(visit, mood)
         if choice is None:
-            visit.tell(self._recommender.fault or self._phrases.no_music)
+            visit.tell(self._no_music())
             return
         visit.handed_over.append(choice)
         self._orders.put(QueueNext(choice.track))

@@ -374,6 +374,15 @@ def test_a_library_without_music_is_said_in_the_language_of_the_kiosk(
         assert "`attune doctor`" in stage.state.message
 
 
+@pytest.mark.parametrize("language", sorted(PHRASES))
+def test_a_kiosk_without_a_catalogue_says_so_in_its_language(tmp_path: Path, language: str) -> None:
+    kiosk = {"state_dir": str(tmp_path / "state"), "language": language}
+    with Stage(tmp_path, kiosk=kiosk) as stage:
+        said = stage.do(r.SayMood(source="screen", text="I am happy")).message
+    english = "no catalogue in" in said
+    assert english if language == "en" else said == PHRASES[language].no_music
+
+
 def test_words_that_are_long_past_are_asked_for_anew(stage: Stage) -> None:
     """In the dark, without a finger: nothing else is left to go by."""
     stage.wires.camera.put(r.CameraStatus(True, "0", "camera 0: its pictures are black"))

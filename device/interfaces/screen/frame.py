@@ -52,7 +52,9 @@ def around(
 
 def plain_words(kit: Kit, state: KioskState, view: ScreenView) -> str:
     """Return the one line that a person should read about what is wrong; empty for nothing."""
-    lines = [line for line in (state.message, _sound_fault(kit, state)) if line]
+    said = (state.message, _sound_fault(kit, state))
+    # "On to the next" was true until the player gave up.
+    lines = [line for line in (reversed(said) if _has_given_up(state) else said) if line]
     for health in state.health:
         if health.status in {"failed", "restarting"}:
             key = f"worker.{health.name}"
@@ -72,10 +74,18 @@ def plain_words(kit: Kit, state: KioskState, view: ScreenView) -> str:
 
 
 def _sound_fault(kit: Kit, state: KioskState) -> str:
-    """Return what is wrong with the sound; which output it is stands in the log, in English."""
-    says = state.player.message
-    is_silent = state.player.status == "no_output"
-    return kit.say("fault.no_output") if is_silent and (kit.language != "en" or not says) else says
+    """Return what is wrong with the sound; which output or file it is stands in the log."""
+    says, is_english = state.player.message, kit.language == "en"
+    if _has_given_up(state):
+        return kit.say("fault.unreadable")
+    if state.player.status == "no_output":
+        return says if says and is_english else kit.say("fault.no_output")
+    return says if is_english else ""
+
+
+def _has_given_up(state: KioskState) -> bool:
+    """Whether the music fell silent because file after file could not be played."""
+    return state.player.status == "idle" and bool(state.player.message)
 
 
 def paint_name(surface: pygame.Surface, kit: Kit, area: Area, name: str) -> None:

@@ -9,8 +9,9 @@ import pytest
 from device.interfaces.screen.canvas import Canvas, compose, render
 from device.interfaces.screen.frame import plain_words
 from device.interfaces.screen.parts import kit_for
-from device.interfaces.screen.wording import LANGUAGES
-from device.readings import CameraStatus, KioskState
+from device.interfaces.screen.wording import LANGUAGES, say
+from device.phrases import PHRASES
+from device.readings import CameraStatus, KioskState, PlayerState
 from tests.fakes.kiosk_states import (
     CONSENT,
     EMPTY_SENSING,
@@ -186,6 +187,28 @@ def test_faults_are_said_in_plain_words() -> None:
     only = replace(FAULTS, message="", player=PLAYING.player)
     assert plain_words(kit_for(view()), only, view()) == "The camera has stopped. The rest goes on."
     assert "OSError" not in line
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_music_that_could_not_be_read_is_not_said_to_go_on(language: str) -> None:
+    """A stick was pulled out: after five files the player waits for somebody to choose."""
+    trouble = "5 tracks in a row cannot be played (the last: /media/stick/a.flac: no such file)"
+    silent = replace(
+        PLAYING,
+        player=PlayerState("idle", message=trouble),
+        message=PHRASES[language].left_out,
+    )
+    shown = view(language=language)
+    line = plain_words(kit_for(shown), silent, shown)
+    assert line.startswith(say(language, "fault.unreadable"))
+    assert "/media" not in line
+
+
+def test_what_the_player_says_in_english_is_kept_from_other_languages() -> None:
+    player = replace(PLAYING.player, message="/music/b.flac: damaged")
+    playing, shown = replace(PLAYING, player=player), view(language="de")
+    assert plain_words(kit_for(view()), playing, view()) == "/music/b.flac: damaged"
+    assert plain_words(kit_for(shown), playing, shown) == ""
 
 
 def test_a_farewell_without_measurements() -> None:

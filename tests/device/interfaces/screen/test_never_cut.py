@@ -12,7 +12,7 @@ from device.interfaces.screen.typesetting import ELLIPSIS, Style, Typesetter
 from device.interfaces.screen.view import Sheet
 from device.interfaces.screen.wording import LANGUAGES, say
 from device.phrases import PHRASES
-from device.readings import WorkerHealth
+from device.readings import PlayerState, WorkerHealth
 from tests.fakes.kiosk_states import ASKING, BARRED, CONSENT, FAREWELL, IDLE, PLAYING
 from tests.fakes.screens import moments, view
 
@@ -49,6 +49,7 @@ def test_own_words_are_whole(
     farewells = (FAREWELL, replace(FAREWELL, health=told))
     seen += [(state, {"keeps_history": keeps}) for state in farewells for keeps in (False, True)]
     seen.append((replace(PLAYING, pulse=None, may_measure=False), {"sheet": Sheet.READING}))
+    seen.append((replace(PLAYING, player=PlayerState("idle", message="5 tracks in a row")), {}))
     for state, opened in seen:
         render(state, view(*size, language=language, large_type=large, **opened))
     assert not cut
