@@ -15,6 +15,8 @@ from device.interfaces.screen.view import Action, ScreenView
 TOUCH = 64
 """Least side of a thing to press in layout units: 12 mm on a 7 inch 800 x 480 panel, more
 than the 9.2 mm of Parhi, Karlson and Bederson (2006)."""
+PRESSED_ON_BLACK: Tint = (70, 70, 70, 255)
+"""With high contrast: white on it has 9:1, yellow 7:1."""
 NARROW = 300
 """Less wide than this, in layout units, a card has no room for words beside its icon."""
 
@@ -25,16 +27,13 @@ def _look(kit: Kit, kind: str, pressed: bool) -> tuple[Tint, Tint, Colour]:
     if kind == "main":
         fill = blend(theme.accent, theme.on_accent, 0.18 if pressed else 0.0)
         return (*fill, 255), (0, 0, 0, 0), theme.on_accent
-    if kind == "chosen":
-        edge = (*theme.accent, 255)
-        return (
-            (*theme.accent, 90 if pressed else 46) if theme.glow else theme.quiet,
-            edge,
-            (theme.accent),
-        )
     r, g, b, opacity = theme.quiet
-    fill_opacity = min(255, opacity + 34) if pressed and theme.glow else opacity
-    return (r, g, b, fill_opacity), theme.panel_line, theme.ink
+    held: Tint = (r, g, b, min(255, opacity + 34)) if theme.glow else PRESSED_ON_BLACK
+    quiet = held if pressed else theme.quiet
+    if kind == "chosen":
+        lit: Tint = (*theme.accent, 90 if pressed else 46)
+        return lit if theme.glow else quiet, (*theme.accent, 255), theme.accent
+    return quiet, theme.panel_line, theme.ink
 
 
 def _back(

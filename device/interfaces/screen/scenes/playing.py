@@ -92,8 +92,8 @@ def _live(kit: Kit, state: KioskState, view: ScreenView, area: Area) -> Part:
         point = state.mood.point
         mood = mood_words(point, kit.language)
         place = mood_colour(round(point.valence, 1), round(point.arousal, 1))
-    focused = view.focus == "live"
-    return Part("live", area, paint_live, (mood, place, speed, focused), OpenSheet(Sheet.READING))
+    held = "live" in {view.focus, view.pressed}
+    return Part("live", area, paint_live, (mood, place, speed, held), OpenSheet(Sheet.READING))
 
 
 def _controls(kit: Kit, state: KioskState, view: ScreenView, area: Area) -> list[Part]:

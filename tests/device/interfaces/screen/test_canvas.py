@@ -116,6 +116,19 @@ def test_what_enter_would_press_can_be_seen(contrast: bool) -> None:
             assert np.count_nonzero(change > 70) >= 2 * np.pi * 0.9 * side, part.name
 
 
+@pytest.mark.parametrize("contrast", [False, True], ids=["usual", "contrast"])
+def test_what_the_finger_presses_can_be_seen(contrast: bool) -> None:
+    for state, opened in ((CONSENT, ""), (PLAYING, ""), (PLAYING, "strategy"), (PLAYING, "mood")):
+        shown = view(high_contrast=contrast, sheet=opened)
+        plain = pixels(render(state, shown)).astype(int)
+        for part in compose(state, shown).parts:
+            if part.action is None:
+                continue
+            under = pixels(render(state, replace(shown, pressed=part.name))).astype(int)
+            change = np.abs(under - plain).max(axis=2)
+            assert np.count_nonzero(change > 15) > 500, part.name
+
+
 @pytest.mark.parametrize("percent", [0.0, 3.0, 98.0, 100.0])
 def test_the_knob_of_the_volume_is_whole_at_both_ends(percent: float) -> None:
     shown = view(sheet="volume")
