@@ -66,6 +66,9 @@ def plain_words(kit: Kit, state: KioskState, view: ScreenView) -> str:
             lines.append(kit.say(f"fault.{fault}", part=part))
     if state.catalogue_tracks == 0:
         lines.append(kit.say("fault.empty_catalogue"))
+    if kit.language != view.language:
+        # What the kiosk says in the language that no font writes would be a row of dots.
+        lines = [line for line in lines if line != state.message]
     lines += [line for line in (view.notice, kit.message) if line]
     distinct = list(dict.fromkeys(lines))
     if len(distinct) < 2:

@@ -68,7 +68,8 @@ def _track(kit: Kit, state: KioskState, view: ScreenView, cover: Area, words: Ar
         Part("names", words, paint_names, (names, kit.say("playing.unknown_artist"))),
         _live(kit, state, view, live),
     ]
-    if state.choice is not None and state.choice.track.track_id == track.track_id:
+    is_told = kit.language == view.language  # Else no font writes the sentence.
+    if is_told and state.choice is not None and state.choice.track.track_id == track.track_id:
         head, below = reason.top(kit.px(24), kit.px(2))
         parts += [
             text("why", head, kit.say("playing.why"), Style(15, 12, "bold"), "accent"),

@@ -1,6 +1,7 @@
 """Fonts that may be missing and texts that may be anything."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,12 @@ from hypothesis import strategies as st
 
 from device.interfaces.screen import parts
 from device.interfaces.screen.area import Area
+from device.interfaces.screen.canvas import compose
+from device.interfaces.screen.frame import plain_words
 from device.interfaces.screen.typeface import ASSETS, PACKAGED, Lettering, Weight, find_fonts
 from device.interfaces.screen.typesetting import BODY, HERO, TITLE, Typesetter
-from tests.fakes.kiosk_states import LONG_TITLE
+from device.phrases import PHRASES
+from tests.fakes.kiosk_states import LONG_TITLE, PLAYING
 from tests.fakes.screens import view
 
 pygame.font.init()
@@ -74,6 +78,13 @@ def test_without_a_font_the_screen_speaks_english_and_says_why(
     kit = parts.kit_for(view(801, 481, language="zh"))
     assert kit.language == "en"
     assert "fonts-noto-cjk" in kit.message
+    # The sentences of the kiosk are Chinese still: they are left out, not drawn as dots.
+    message, reason = PHRASES["zh"].no_music, "你的脉搏：平静。"
+    assert PLAYING.choice is not None
+    state = replace(PLAYING, message=message, choice=replace(PLAYING.choice, reason=reason))
+    shown = view(801, 481, language="zh")
+    assert plain_words(kit, state, shown) == kit.message
+    assert reason not in str([part.content for part in compose(state, shown).parts])
 
 
 def written(text: str, area: Area, lines: int) -> tuple[pygame.Surface, Area]:
