@@ -128,7 +128,9 @@ def run(house: House, stop: threading.Event, on_ready: Callable[[], None]) -> in
     sd_notify("STOPPING=1")
     log.info("the kiosk ends")
     stuck = supervisor.stop(STOP_DEADLINE_S)
-    return 1 if supervisor.fatal.is_set() or stuck else 0
+    # A network camera that does not answer holds up its own thread alone: that is no failed end.
+    is_lost = any(worker.critical and worker.name in stuck for worker in supervisor.health())
+    return 1 if supervisor.fatal.is_set() or is_lost else 0
 
 
 def _guard(supervisor: Supervisor, stop: threading.Event, on_ready: Callable[[], None]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -128,6 +129,20 @@ def test_sigterm_in_every_state_ends_well_within_5_s(kiosk: KioskAtWork, state: 
     assert kiosk.stop(10) == 0
     assert time.monotonic() - began < 5
     assert "did not end within" not in kiosk.log
+
+
+def test_sigterm_while_a_network_camera_does_not_answer_is_no_failed_end(tmp_path: Path) -> None:
+    """FFmpeg waits for it longer than the kiosk may; systemd would call the service failed."""
+    with socket.create_server(("127.0.0.1", 0)) as silent, KioskAtWork(tmp_path) as kiosk:
+        kiosk.configure(camera={"source": f"http://127.0.0.1:{silent.getsockname()[1]}/eye"})
+        kiosk.start()
+        kiosk.finger.lift_finger(False)
+        kiosk.wait_for_log("visit state: sensing")
+        silent.settimeout(20)
+        client, _ = silent.accept()
+        with client:
+            assert kiosk.stop() == 0
+        assert "worker camera did not end within" in kiosk.log
 
 
 def test_a_finger_left_on_the_sensor_does_not_agree_when_the_kiosk_is_started_again(
