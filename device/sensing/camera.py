@@ -47,8 +47,9 @@ CATCH_UP_S = 0.5
 """So long at most old pictures are skipped: meanwhile nobody sees that the permission is gone."""
 WAITED_S = 0.015
 """To take a picture out of a buffer and decode it is quicker; streams have up to 60 a second."""
-STREAM_SILENCE_S = 5.0
-"""FFmpeg would wait 30 s for the next picture, and the camera stay open so long."""
+OPENING_S, STREAM_SILENCE_S = 10.0, 5.0
+"""FFmpeg would wait 30 s for a network camera to answer, and as long for each of its pictures:
+so long it would count as in use when the visit is over. The first includes a look at its stream."""
 DARK_LEVEL = 8.0
 """Mean grey level 0..255 below which a lens is covered or the room is dark."""
 NOT_ALLOWED_POLL_S = 0.1
@@ -171,7 +172,8 @@ class CaptureSource:
             self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, settings.height_px)
             self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         else:
-            patience = [cv2.CAP_PROP_READ_TIMEOUT_MSEC, int(1000 * STREAM_SILENCE_S)]
+            patience = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, int(1000 * OPENING_S),
+                        cv2.CAP_PROP_READ_TIMEOUT_MSEC, int(1000 * STREAM_SILENCE_S)]  # fmt: skip
             self._capture = cv2.VideoCapture(source, cv2.CAP_FFMPEG, patience)
         if not self._capture.isOpened():
             self._capture.release()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import socket
 import struct
 import threading
 import time
@@ -223,6 +224,17 @@ def test_a_network_camera_that_falls_silent_is_closed(monkeypatch: pytest.Monkey
         camera.frame()
         camera.until(lambda: "no more pictures come" in camera.worker.note)
         camera.allowed.clear()
+
+
+def test_a_network_camera_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "OPENING_S", 0.5)
+    silent = socket.create_server(("127.0.0.1", 0))
+    with silent, Running(f"http://127.0.0.1:{silent.getsockname()[1]}/eye") as camera:
+        camera.allowed.set()
+        camera.until(lambda: camera.is_open)
+        camera.allowed.clear()
+        camera.until(lambda: not camera.is_open)
+        assert "cannot be reached" in camera.worker.note
 
 
 @pytest.mark.parametrize("login", [("eva:hunter2@", ""), ("", "?user=eva&pwd=hunter2")])
