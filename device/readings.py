@@ -229,6 +229,9 @@ class PlayerState:
     position_s: float = 0.0
     volume_percent: float = 70.0
     ducked: bool = False
+    """Whether the music gives way, to the house or to a voice at the microphone."""
+    duck_wanted: bool = False
+    """Whether the house wants it to. It is told this alone: else it heard when somebody speaks."""
     output: str = ""
     """Name of the sound output in use."""
     message: str = ""

@@ -319,7 +319,7 @@ TABLE: tuple[Entity, ...] = (
         options={"entity_category": "config", "icon": "mdi:camera-lock-open"},
     ),
     Entity(
-        "duck", "switch", "Duck", lambda s: _on_off(s.player.ducked),
+        "duck", "switch", "Duck", lambda s: _on_off(s.player.duck_wanted),
         _switch(lambda on: r.Duck(source="mqtt", on=on)),
         options={"icon": "mdi:volume-medium"},
     ),

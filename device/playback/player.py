@@ -78,7 +78,6 @@ class PlayerWorker:
             "idle", volume_percent=settings.volume_percent, output=settings.output
         )
         self._paused = False
-        self._duck_ordered = False
         self.note = ""
         """What is amiss with the output; empty when all is well."""
         self.underruns = 0
@@ -134,8 +133,8 @@ class PlayerWorker:
                 engine.send(wire.VolumeOrder(order.percent))
                 self._publish(replace(self._state, volume_percent=order.percent))
             case SetDucking():
-                self._duck_ordered = order.on
                 engine.send(wire.DuckOrder(order.on))
+                self._publish(replace(self._state, duck_wanted=order.on))
 
     def _hear(self, event: wire.Event) -> None:
         if not isinstance(event, wire.Report):
@@ -177,7 +176,7 @@ class PlayerWorker:
         """Let a new audio process go on where the old one was."""
         for order in self._program.taken_up(self._state.position_s):
             engine.send(order)
-        if self._duck_ordered:
+        if self._state.duck_wanted:
             engine.send(wire.DuckOrder(True))
         if self._paused:
             engine.send(wire.PauseOrder())

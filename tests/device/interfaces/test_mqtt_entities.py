@@ -97,6 +97,12 @@ def test_without_the_person_nothing_personal_is_left() -> None:
             assert payload_of(entity, without_person(PLAYING)) in ("null", "unknown", "nothing", "")
 
 
+def test_the_house_is_not_told_when_somebody_speaks_at_the_microphone() -> None:
+    for wanted, says in ((False, "OFF"), (True, "ON")):
+        player = replace(PLAYING.player, ducked=True, duck_wanted=wanted)
+        assert payload_of(BY_KEY["duck"], replace(PLAYING, player=player)) == says
+
+
 def test_what_is_amiss_in_a_worker_that_runs_is_a_problem_too() -> None:
     health = (
         r.WorkerHealth("camera", "running", False, message="the picture is black"),

@@ -160,10 +160,10 @@ def test_a_voice_at_the_microphone_lowers_the_music(pulse: PulseServer, tmp_path
         playing.orders.put(m.PlayNow(song))
         playing.until(lambda s: s.position_s > 3.5 and not s.ducked)
         pulse.say(voice)
-        playing.until(lambda s: s.ducked, 1)
+        playing.until(lambda s: s.ducked and not s.duck_wanted, 1)
         playing.until(lambda s: not s.ducked, 5)
         playing.orders.put(m.SetDucking(True))
-        playing.until(lambda s: s.ducked)
+        playing.until(lambda s: s.ducked and s.duck_wanted)
         assert playing.worker.note == ""
 
 
