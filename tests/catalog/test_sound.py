@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import wave
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
 
+from catalog.builder.evidence import EvidenceFinder
+from catalog.builder.tags import Tags
 from catalog.sound import SoundAnnotator, SoundError, decode_mono
+from catalog.sound.annotator import MODEL
 from catalog.sound.decoding import decode_windows
 from catalog.sound.features import BANDS, PATCH_FRAMES, RATE_HZ, log_mel, patch
-from models_tflite.runtime import ModelError
+from models_tflite.runtime import ModelError, TfliteModel
 
 
 def write_wave(path: Path, sound: np.ndarray, rate_hz: int = 44_100) -> Path:
@@ -61,6 +68,13 @@ def test_windows_are_spread_over_a_long_file_and_bounded(tmp_path: Path) -> None
 def test_a_tone_lights_its_mel_band() -> None:
     low, high = (log_mel(tone(hz, 1, RATE_HZ).astype(np.float32)).mean(0) for hz in (200, 4000))
     assert low.argmax() < 15 < 60 < high.argmax()
+    # By hand: 96 bands of equal steps on Slaney's scale up to 8 kHz (45.245 mel), 1 kHz at 15 mel.
+    for hz, band in ((1000, 31), (4000, 74), (7000, 92)):
+        full = np.sin(2 * np.pi * hz * np.arange(RATE_HZ) / RATE_HZ).astype(np.float32)
+        heard = log_mel(full)[10:-10].mean(0)
+        assert heard.argmax() == band
+        if hz == 1000:  # log10(1 + 10,000 * power), the power of two bins in a triangle: 463
+            assert heard.max() == pytest.approx(6.67, abs=0.02)
     assert patch(np.ones(100, np.float32)).shape == (PATCH_FRAMES, BANDS)
 
 
@@ -76,6 +90,29 @@ def test_music_is_annotated(tmp_path: Path, annotator: SoundAnnotator) -> None:
         assert found.point.emotions.sum() == pytest.approx(1, abs=1e-5)
         assert (found.point.valence, found.point.arousal) == (found.valence, found.arousal)
     assert soft.arousal < loud.arousal
+
+
+@pytest.mark.parametrize(
+    ("likeness", "confidence"), [(0.1, 0.24), (0.2, 0.24), (0.5, 0.42), (0.8, 0.6), (0.9, 0.6)]
+)
+def test_sound_unlike_what_was_learnt_is_less_sure(likeness: float, confidence: float) -> None:
+    facts = json.loads(MODEL.with_suffix(".json").read_text(encoding="utf-8"))
+    facts["likeness_quantiles_5_50"] = [0.2, 0.8]
+    told = np.array([*facts["base_rate"], *[0.25] * len(facts["genres"]), likeness], np.float32)
+    unheard = np.zeros((1, PATCH_FRAMES, BANDS), np.float32)
+    found = SoundAnnotator(cast(TfliteModel, lambda _: told[None]), facts).annotate_patches(unheard)
+    assert found.confidence == pytest.approx(confidence)
+
+
+def test_only_a_genre_that_is_heard_clearly_is_taken_for_the_genre(
+    tmp_path: Path, annotator: SoundAnnotator
+) -> None:
+    heard = annotator.annotate(write_wave(tmp_path / "a.wav", tone(220, 5)))
+    finder = EvidenceFinder()
+    for share, genre in ((0.49, ""), (0.51, "rock")):
+        mixed = replace(heard, genre={"rock": share, "pop": 0.25, "classical": 0.75 - share})
+        finder._annotator = cast(SoundAnnotator, SimpleNamespace(annotate=lambda _, m=mixed: m))
+        assert finder.find(tmp_path / "a.wav", Tags("a", "", "", "")).heard_genre == genre
 
 
 def test_a_file_shorter_than_a_patch_is_heard(tmp_path: Path, annotator: SoundAnnotator) -> None:

@@ -59,6 +59,17 @@ def test_labels_give_tracks_a_place_on_the_scale_they_are_on(
     assert len(list(store.tracks())) == 2
 
 
+def test_a_title_alone_counts_only_where_one_track_has_it(
+    store: StoreWriter, tmp_path: Path
+) -> None:
+    with store.batch():
+        covered = analysis(7, None, artist="Adele", title="Lovesong")
+        store.put_track(Path("/m/7.mp3"), FileStamp(1, 7), covered)
+    table = write(tmp_path, "title,valence,arousal\nLovesong,1,1\nHalo,1,1\n")
+    assert import_labels(store, table, {}, -1, 1).tracks == 1
+    assert [track.title for track in store.tracks()] == ["Halo (Live)"]
+
+
 def test_labels_off_the_scale_are_refused_with_the_remedy(
     store: StoreWriter, tmp_path: Path
 ) -> None:
