@@ -146,10 +146,29 @@ def test_a_secret_is_taken_from_systemds_copy(
     assert parse(given).mqtt.password_file == tmp_path / "mqtt-password"
 
 
+def shell_function(script: str, name: str) -> str:
+    text = (ROOT / "scripts" / script).read_text(encoding="utf-8")
+    begin = text.index(f"{name}() {{")
+    return text[begin : text.index("\n}\n", begin) + 3]
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs the checkout")
+def test_the_box_is_given_no_package_of_before_a_change(tmp_path: Path) -> None:
+    asked = f"{shell_function('test_boot', 'stale')}stale"
+    seen = {}
+    for title, times in {"none": None, "old": (0, 0), "new": (2**32, 2**32)}.items():
+        if times is not None:
+            (tmp_path / "attune.deb").touch()
+            os.utime(tmp_path / "attune.deb", times)
+        seen[title] = subprocess.run(
+            ["/bin/sh", "-uc", asked], cwd=ROOT, check=False,
+            env={**os.environ, "packages": str(tmp_path)},
+        ).returncode  # fmt: skip
+    assert seen == {"none": 0, "old": 0, "new": 1}
+
+
 def test_the_installed_pages_lead_to_nothing_that_is_not_installed(tmp_path: Path) -> None:
-    script = (ROOT / "scripts/install").read_text(encoding="utf-8")
-    begin = script.index("copy_files() {")
-    copy_files = script[begin : script.index("\n}\n", begin) + 3]
+    copy_files = shell_function("install", "copy_files")
     places = {"DESTDIR": str(tmp_path), "opt": str(tmp_path), "LIB": "/lib", "BIN": "/bin"}
     subprocess.run(
         ["/bin/sh", "-euc", f"say() {{ :; }}\n{copy_files}copy_files"],

@@ -46,9 +46,11 @@ def test_a_clock_that_jumped_a_year_bars_no_track_for_ever() -> None:
     assert order(tracks, {1: TrackMemory(last_played_at=NOW + 365 * 86400)}, []) == [1, 2]
 
 
-def test_likes_dislikes_and_artists_count() -> None:
+def test_likes_dislikes_skips_and_artists_count() -> None:
     assert order([match(1, 0.10), match(2, 0.14)], {2: TrackMemory(likes=1)}, []) == [2, 1]
     assert order([match(1, 0.10), match(2, 0.40)], {1: TrackMemory(dislikes=1)}, []) == [2, 1]
+    assert order([match(1, 0.10), match(2, 0.14)], {1: TrackMemory(skips=1)}, []) == [2, 1]
+    assert order([match(1, 0.10), match(2, 0.30)], {1: TrackMemory(skips=99)}, []) == [1, 2]
     assert order([match(1, 0.10, "A"), match(2, 0.20, "B")], {}, ["A"]) == [2, 1]
 
 
