@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from device.commands.catalog import NUMBERS
 from device.commands.errors import CommandError
 
 if TYPE_CHECKING:
@@ -53,13 +54,22 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--duck", type=float, metavar="DB", help="music under the voice, -40..0 (default: -18)"
     )
     parser.add_argument(
-        "--lead", type=float, default=2.0, metavar="S", help="music before the voice, 0..30"
+        "--lead",
+        type=float,
+        default=2.0,
+        metavar="S",
+        help="music before the voice, 0..30 (default: 2)",
     )
     parser.add_argument(
-        "--tail", type=float, default=4.0, metavar="S", help="music after the voice, 0.2..30"
+        "--tail",
+        type=float,
+        default=4.0,
+        metavar="S",
+        help="music after the voice, 0.2..30 (default: 4)",
     )
     parser.add_argument("--force", action="store_true", help="replace FILE if it exists")
     parser.add_argument("--json", action="store_true", help="one JSON document")
+    parser._negative_number_matcher = NUMBERS
     parser.set_defaults(run=run)
 
 

@@ -122,6 +122,12 @@ def test_every_command_teaches_by_an_example_that_can_be_copied(
         assert not re.search(r"example:[^\n]*[a-z/]-\n", said), f"{command} is cut at a hyphen"
 
 
+@pytest.mark.parametrize("command", [["catalog", "query"], ["underlay", "voice", "--out", "a.wav"]])
+def test_a_mood_may_begin_with_a_minus_sign(command: list[str]) -> None:
+    given = build_parser().parse_args([*command, "--va", "-0.2,-0.6"]).va
+    assert given in ("-0.2,-0.6", (-0.2, -0.6))
+
+
 @pytest.mark.parametrize("scale", ["nan,nan", "1,inf", "9,1"])
 def test_a_scale_without_ends_is_a_wrong_argument(
     scale: str, capsys: pytest.CaptureFixture[str]
