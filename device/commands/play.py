@@ -106,7 +106,7 @@ class Playing:
         from device.playback.messages import PlayNow, StopPlayback
 
         stop = threading.Event()
-        thread = threading.Thread(target=self._worker.run, args=(stop, lambda: None), name="player")
+        thread = threading.Thread(target=self._serve, args=(stop,), name="player")
         thread.start()
         waiting = list(self._tracks)
         try:
@@ -123,6 +123,14 @@ class Playing:
             thread.join(3)
             self._clear_line()
         return self._failures
+
+    def _serve(self, stop: threading.Event) -> None:
+        from device.playback.player import EngineLostError
+
+        try:
+            self._worker.run(stop, lambda: None)
+        except (EngineLostError, OSError) as error:  # No supervisor starts it anew here.
+            self._failures.append(f"the player has stopped: {error}")
 
     def _goes_on(self) -> bool:
         from device.playback.program import MOST_FAILURES

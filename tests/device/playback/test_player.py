@@ -22,6 +22,7 @@ from device.commands.errors import CommandError
 from device.playback import messages as m
 from device.playback import process, wire
 from device.playback.output import OutputError, list_outputs, open_output
+from device.playback.player import EngineLostError, PlayerWorker
 from tests.device.playback.player_at_work import RATE_HZ, Playing, a_track
 from tests.fakes.sounds import sine, write_sound
 
@@ -264,6 +265,19 @@ def test_play_by_hand(
         assert file.getnframes() > 1.1 * RATE_HZ
     with pytest.raises(CommandError, match="no such file"):
         by_hand([str(tmp_path / "none.mp3")])
+
+
+def test_a_player_that_stops_for_good_is_one_line_by_hand(
+    songs: list[Track], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lost = EngineLostError("the audio process ended (code 3)", False)
+
+    def run(*_: object) -> None:
+        raise lost
+
+    monkeypatch.setattr(PlayerWorker, "run", run)
+    assert by_hand(["--output", "null", "--as-is", str(songs[0].path)]) == 1
+    assert capsys.readouterr().err == f"attune: the player has stopped: {lost}\n"
 
 
 def by_hand(arguments: list[str]) -> int:
