@@ -117,8 +117,8 @@ lock: $(VENV)/.tools  ## resolve the pinned versions anew (needs uv)
 
 train-fer: ## train the expression network and convert it: make train-fer FER2013=DIR
 	@test -n "$(FER2013)" || { echo "say where the data is: make train-fer FER2013=DIR"; exit 2; }
-	python -m models_tflite.training.fer_train --data $(FER2013) --out build/fer
-	python -m models_tflite.training.fer_convert --data $(FER2013) --checkpoint build/fer/best.pt \
+	python3 -m models_tflite.training.fer_train --data $(FER2013) --out build/fer
+	python3 -m models_tflite.training.fer_convert --data $(FER2013) --checkpoint build/fer/best.pt \
 	    --out build/fer/fer48.tflite
 
 clean:  ## remove build/ and the caches; .venv stays

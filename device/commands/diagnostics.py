@@ -73,6 +73,8 @@ def run(args: argparse.Namespace) -> int:
             parts[name] = redact(f"could not be had: {error}\n")
     try:
         _write(path, parts)
+    except FileExistsError as error:
+        raise CommandError(f"{path}: is there already; name another file") from error
     except OSError as error:
         raise CommandError(f"{path}: cannot be written: {error.strerror}") from error
     if args.json:

@@ -54,7 +54,10 @@ def run(args: argparse.Namespace) -> int:
     for message in equipment.messages:
         print(f"attune: {message}", flush=True)
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    ends = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # As nohup has it.
+        ends.append(signal.SIGHUP)  # A terminal that is closed: the house is told goodbye, too.
+    for number in ends:
         signal.signal(number, lambda *_: stop.set())
 
     def say_ready() -> None:

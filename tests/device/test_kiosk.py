@@ -145,8 +145,9 @@ def test_a_camera_is_offered_only_where_the_settings_have_one(source: str, offer
     assert house.screen._view((800, 480), CONSENT, 0.0).has_camera is offered
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["ended", "hung up"])
 def test_the_command_starts_says_what_stands_in_and_ends_with_0(
-    catalogue: Path, tmp_path: Path
+    catalogue: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "device.cli", "run", "--stand-ins", "--catalogue", str(catalogue)],
@@ -162,7 +163,7 @@ def test_the_command_starts_says_what_stands_in_and_ends_with_0(
             said.append(line)
             if "ready after" in line:
                 break
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
         _, errors = process.communicate(timeout=8)
     finally:
         process.kill()

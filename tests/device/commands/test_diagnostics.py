@@ -124,11 +124,14 @@ def test_no_half_archive_stays_on_a_full_disk(
     assert not out.exists()
 
 
-def test_an_archive_that_is_there_stays(config: Path, tmp_path: Path) -> None:
+def test_an_archive_that_is_there_stays(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "d.zip"
     out.write_text("mine")
     assert main(["diagnostics", str(out), "--config", str(config)]) == 1
     assert out.read_text() == "mine"
+    assert f"{out}: is there already; name another file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
