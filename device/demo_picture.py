@@ -152,11 +152,12 @@ def _draw_body(axes: Any, states: Sequence[KioskState], began_at: float) -> None
         lambda s: None if s.pulse is None or s.pulse.stress is None else 100 * s.pulse.stress,
     )  # fmt: skip
     axes.fill_between(times, 0, stress, color=ROSE, alpha=0.14, lw=0)
-    near = np.abs(stress - heart)
-    apart = 0.0 if not np.isfinite(near).any() else 6.0 * bool(near[np.isfinite(near)][-1] < 9)
-    above = np.nan_to_num(stress - heart)[-1] >= 0
-    _draw_line(axes, times, stress, ROSE, "stress, %", apart if above else -apart)
-    _draw_line(axes, times, heart, WARM, "heart rate, bpm", -apart if above else apart)
+    lead = (stress - heart)[np.isfinite(stress - heart)]
+    # The names of lines that end near each other, the upper one's above the lower one's.
+    apart_pt = 6.0 if len(lead) and abs(lead[-1]) < 9 else 0.0
+    up_pt = apart_pt if len(lead) and lead[-1] >= 0 else -apart_pt
+    _draw_line(axes, times, stress, ROSE, "stress, %", up_pt)
+    _draw_line(axes, times, heart, WARM, "heart rate, bpm", -up_pt)
     axes.set_ylim(0, 118)
     axes.tick_params(labelbottom=False)
 
