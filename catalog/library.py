@@ -1,4 +1,4 @@
-"""The owner's music as the kiosk uses it: nearest tracks, a track by its id, its cover.
+"""The owner's music as the kiosk uses it: nearest tracks, a track by its id.
 
 The index is held in memory; tracks are read from the store when they are asked for, unless they
 are to be held, too: then nothing that befalls the files is felt before the next opening.
@@ -7,7 +7,6 @@ are to be held, too: then nothing that befalls the files is felt before the next
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +26,6 @@ from catalog.store import NoCatalogueError, Store, TrackFilter, check_present
 from catalog.track import Track
 
 __all__ = ["CatalogError", "CatalogInfo", "Library", "Match", "NoCatalogueError"]
-
-COVER_NAMES = ("cover.jpg", "cover.png", "folder.jpg", "folder.png", "front.jpg", "front.png")
-LARGEST_COVER_BYTES = 10_000_000
 
 LONGEST_ID = 18
 """Digits: more do not fit SQLite's 64 bits."""
@@ -73,13 +69,12 @@ class CatalogInfo:
 
 
 class Library:
-    """A catalogue opened for reading; ``cover`` may be called from any thread."""
+    """A catalogue opened for reading; belongs to one thread."""
 
     def __init__(self, folder: Path, hold: bool = False) -> None:
         """Use :meth:`open`."""
         self._folder = folder
         self._hold = hold
-        self._lock = threading.Lock()
         self._index_file = folder / MANIFEST_FILE
         manifest = _stamp(self._index_file)
         self._store = open_held(folder) if hold else Store(folder)
@@ -124,8 +119,7 @@ class Library:
 
     def close(self) -> None:
         """Close the store."""
-        with self._lock:
-            self._store.close()
+        self._store.close()
 
     @property
     def count(self) -> int:
@@ -190,19 +184,6 @@ class Library:
         confidence = self._store.confidence(track_id)
         return explain(track, confidence, self._store.evidence(track_id))
 
-    def cover(self, track_id: int) -> bytes | None:
-        """Return the cover picture (JPEG or PNG bytes) in the file or beside it, or None."""
-        with self._lock:
-            path = self._store.path_of(track_id)
-        if path is None or not self._is_within(path):
-            return None
-        from catalog.builder.tags import cover_in
-
-        embedded = cover_in(path)
-        if embedded is not None and len(embedded) <= LARGEST_COVER_BYTES:
-            return embedded
-        return self._cover_beside(path)
-
     def tracks_of(self, digests: Sequence[bytes]) -> dict[bytes, tuple[bytes, str | None]]:
         """Return what those contents that are known, now or before they got other tags, are now:
         the content and a file, or None where all files went away."""
@@ -252,13 +233,12 @@ class Library:
         if self.generation() == self._generation:
             return False
         fresh = Library.open(self._folder, hold=self._hold)
-        with self._lock:
-            old, self._store = self._store, fresh._store
-            self._index, self._index_file = fresh._index, fresh._index_file
-            self._tops = fresh._tops
-            self._generation = fresh._generation
-            self._subsets = {}
-            old.close()
+        old, self._store = self._store, fresh._store
+        self._index, self._index_file = fresh._index, fresh._index_file
+        self._tops = fresh._tops
+        self._generation = fresh._generation
+        self._subsets = {}
+        old.close()
         return True
 
     def _is_within(self, path: Path) -> bool:
@@ -266,16 +246,6 @@ class Library:
         since the build it may have become one that leads out of them."""
         target = Path(os.path.realpath(path))
         return target == path or not self._tops or is_below(target, self._tops)
-
-    def _cover_beside(self, track: Path) -> bytes | None:
-        for name in COVER_NAMES:
-            path = track.parent / name
-            try:
-                if path.stat().st_size <= LARGEST_COVER_BYTES and self._is_within(path):
-                    return path.read_bytes()
-            except OSError:
-                continue  # Not there: try the next name.
-        return None
 
     def _id_of(self, what: str) -> int | None:
         if what.isdecimal():

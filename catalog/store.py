@@ -158,11 +158,6 @@ class Store:
         rows = self._all("SELECT track_id FROM files WHERE path = ?", (str(path),))
         return int(rows[0][0]) if rows else None
 
-    def path_of(self, track_id: int) -> Path | None:
-        """Return a file of the track, or None."""
-        row = self._all("SELECT min(path) FROM files WHERE track_id = ?", (track_id,))[0]
-        return Path(row[0]) if row[0] is not None else None
-
     def tracks_of(self, digests: Sequence[bytes]) -> dict[bytes, tuple[bytes, str | None]]:
         """Return what those contents that are known, now or before they got other tags, are now:
         the content and a file, or None where all files went away."""

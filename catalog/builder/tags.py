@@ -90,20 +90,11 @@ def strip_times(lyrics: str) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def cover_in(path: Path) -> bytes | None:
-    """Return the picture embedded in a file, as it is (JPEG, PNG ...), or None."""
-    try:
-        image = TinyTag.get(path, duration=False, image=True).images.any
-    except Exception:  # noqa: BLE001 - tinytag lets errors of any kind through on odd files
-        return None
-    return image.data if image is not None and image.data else None
-
-
 def _with_tinytag(path: Path) -> dict[str, list[str]]:
     try:
         tag = TinyTag.get(path, duration=False)
         values = tag.as_dict()
-    except Exception:  # noqa: BLE001 - as above; FFmpeg is asked next
+    except Exception:  # noqa: BLE001 - tinytag lets any kind through on odd files; FFmpeg is asked next
         return {}
     fields: dict[str, list[str]] = {}
     for key, value in values.items():

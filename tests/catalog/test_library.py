@@ -1,9 +1,8 @@
-"""The library as the kiosk uses it: nearest, filters, covers, and rebuilt under its feet."""
+"""The library as the kiosk uses it: nearest, filters, and rebuilt under its feet."""
 
 from __future__ import annotations
 
 import shutil
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -314,20 +313,6 @@ def test_an_index_of_an_attune_before_is_not_used_and_made_anew(
     assert not caplog.text
 
 
-def test_covers_come_from_beside_the_file_and_from_any_thread(folder: Path, tmp_path: Path) -> None:
-    song = write_tone(tmp_path / "album" / "song.flac", 1.2)
-    track_id = add(folder, song, 2000)
-    seen: list[bytes | None] = []
-    with Library.open(folder) as library:
-        assert library.cover(track_id) is None
-        (song.parent / "cover.jpg").write_bytes(b"\xff\xd8 a picture")
-        other = threading.Thread(target=lambda: seen.append(library.cover(track_id)))
-        other.start()
-        other.join()
-        assert library.cover(999_999) is None
-    assert seen == [b"\xff\xd8 a picture"]
-
-
 def test_what_became_a_link_out_of_the_music_folders_is_not_opened(
     folder: Path, tmp_path: Path
 ) -> None:
@@ -335,15 +320,12 @@ def test_what_became_a_link_out_of_the_music_folders_is_not_opened(
     song = write_tone(music / "album" / "song.flac", 1.2)
     other = write_tone(music / "more" / "other.flac", 1.2)
     secret = write_tone(elsewhere / "secret.flac", 1.2)
-    (elsewhere / "cover.jpg").write_bytes(b"\xff\xd8 a picture")
-    track_id = add(folder, song, 2000)
+    add(folder, song, 2000)
     with StoreWriter(folder) as store, store.batch():
         store.put_roots([music])
         store.forget_paths([str(track.path) for track in store.tracks() if track.path != song])
     with Library.open(folder) as library:
-        (song.parent / "cover.jpg").symlink_to(elsewhere / "cover.jpg")
         assert [one.track.path for one in library.nearest(TENSE, 5)] == [song]
-        assert library.cover(track_id) is None
 
         song.unlink()
         song.symlink_to(secret)

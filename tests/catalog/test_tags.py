@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.builder.evidence import EvidenceFinder
-from catalog.builder.tags import Tags, cover_in, read_sidecar, read_tags, strip_times
+from catalog.builder.tags import Tags, read_sidecar, read_tags, strip_times
 from tests.fakes.tagged_sounds import write_tone
 
 FULL = {
@@ -160,33 +159,6 @@ def test_stripping_times_never_adds_and_is_done_once(text: str) -> None:
     once = strip_times(text)
     assert len(once) <= len(text)
     assert strip_times(once) == once or "[" in text or "<" in text
-
-
-def test_a_cover_in_the_file_is_found_and_none_is_none(tmp_path: Path) -> None:
-    import av
-    import cv2
-    import numpy as np
-
-    plain = write_tone(tmp_path / "plain.mp3", 1.2)
-    assert cover_in(plain) is None
-    assert cover_in(tmp_path / "gone.mp3") is None
-    picture = tmp_path / "p.png"
-    cv2.imwrite(str(picture), np.full((16, 16, 3), 200, np.uint8))
-    with (
-        av.open(str(plain)) as sound,
-        av.open(str(picture)) as image,
-        av.open(str(tmp_path / "b.mp3"), "w") as out,
-    ):
-        sources = (sound.streams.audio[0], image.streams.video[0])
-        streams: dict[Any, Any] = {one: out.add_stream_from_template(one) for one in sources}
-        streams[sources[1]].disposition = av.stream.Disposition.attached_pic
-        for packet in (*sound.demux(), *image.demux()):
-            if packet.dts is not None:
-                packet.stream = streams[packet.stream]
-                out.mux(packet)
-    found = cover_in(tmp_path / "b.mp3")
-    assert found is not None
-    assert found.startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(

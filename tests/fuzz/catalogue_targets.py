@@ -15,6 +15,7 @@ from catalog import index_file
 from catalog.analysis import CatalogError
 from catalog.builder import tables, tags
 from catalog.builder.wire import Outcome, decode_outcome, encode_outcome
+from catalog.cover_files import cover_in
 from catalog.emotions import point_from_va
 from catalog.library import Library
 from catalog.store_writer import StoreWriter
@@ -50,7 +51,7 @@ def _tag_check(folder: Path) -> Check:
         path.write_bytes(data[1:])
         try:
             found = tags.read_tags(path)
-            cover = tags.cover_in(path)
+            cover = cover_in(path)
         finally:
             path.unlink()
         assert 0 < len(found.title) <= tags.LONGEST_NAME

@@ -5,26 +5,22 @@ from __future__ import annotations
 import io
 import logging
 import math
-import os
-from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pygame
 
+from catalog.cover_files import cover_files
 from catalog.track import Track
 from device.interfaces.screen import draw
 from device.interfaces.screen.theme import mood_colour
 
 log = logging.getLogger(__name__)
 
-MAX_BYTES = 8_000_000
 MAX_SIDE_PX = 4096
 """Larger pictures are refused: a hostile one would fill the memory of a 1 GB Pi."""
 KEPT_SIDE_PX = 800
-FOLDER_NAMES = ("cover.jpg", "cover.png", "folder.jpg", "folder.png", "front.jpg", "front.png")
-"""Also with a capital, as players and rippers of Windows write them."""
 
 
 def drawn_cover(track: Track, side_px: int) -> pygame.Surface:
@@ -76,17 +72,10 @@ def find_cover(path: Path) -> pygame.Surface | None:
 
     A damaged, oversized or unknown picture counts as none and is logged once.
     """
-    for data in _candidates(path):
+    for data in cover_files(path):
         if (picture := _picture(data, path)) is not None:
             return picture
     return None
-
-
-def _candidates(path: Path) -> Iterator[bytes]:
-    embedded = _embedded(path)
-    if embedded is not None:
-        yield embedded
-    yield from _beside(path)
 
 
 def _picture(data: bytes, path: Path) -> pygame.Surface | None:
@@ -94,7 +83,7 @@ def _picture(data: bytes, path: Path) -> pygame.Surface | None:
     if size_px == (0, 0):  # Of what kind it may be: a GIF of a few bytes can fill the memory.
         log.warning("cover art of %s is neither JPEG nor PNG and is not shown", path)
         return None
-    if len(data) > MAX_BYTES or max(size_px) > MAX_SIDE_PX:
+    if max(size_px) > MAX_SIDE_PX:
         log.warning("cover art of %s is too large and is not shown", path)
         return None
     try:
@@ -105,31 +94,6 @@ def _picture(data: bytes, path: Path) -> pygame.Surface | None:
     shrink = KEPT_SIDE_PX / max(1, *picture.get_size())
     size = (max(1, round(picture.width * shrink)), max(1, round(picture.height * shrink)))
     return pygame.transform.smoothscale(draw.opaque(picture), size) if shrink < 1 else picture
-
-
-def _embedded(path: Path) -> bytes | None:
-    from tinytag import TinyTag, TinyTagException
-
-    try:
-        image = TinyTag.get(path, duration=False, image=True).images.any
-    except (OSError, TinyTagException) as error:
-        log.debug("no cover art in %s: %s", path, error)
-        return None
-    return bytes(image.data) if image is not None and image.data else None
-
-
-def _beside(path: Path) -> Iterator[bytes]:
-    folder = Path(os.path.realpath(path.parent))
-    for spelt in (spelt for name in FOLDER_NAMES for spelt in (name, name.capitalize())):
-        candidate = path.with_name(spelt)
-        try:
-            # A link may lead out of the music folders, and nothing outside them is opened.
-            if Path(os.path.realpath(candidate)).parent != folder:
-                continue
-            if candidate.is_file() and candidate.stat().st_size <= MAX_BYTES:
-                yield candidate.read_bytes()
-        except OSError as error:
-            log.debug("cover art %s cannot be read: %s", candidate, error)
 
 
 def picture_size(data: bytes) -> tuple[int, int]:
