@@ -13,6 +13,9 @@ from device.config import KioskSettings, Settings
 from device.identity import NAMELESS
 from device.interfaces.entities import OFF, ON, TABLE, Entity, entities
 
+BIRTH = "homeassistant/status"
+"""Where Home Assistant says that it has started, unless it was told another topic."""
+
 
 @dataclass(frozen=True, slots=True)
 class Topics:
@@ -25,8 +28,8 @@ class Topics:
     """Where the custom component mqtt_media_player looks; empty when it is not asked for ..."""
     no_media_player: str
     """... and here it finds none then; empty when it is asked for."""
-    birth: str
-    """Where Home Assistant says that it has started; empty without."""
+    births: tuple[str, ...]
+    """Where Home Assistant may say that it has started; empty without."""
 
     @property
     def availability(self) -> str:
@@ -60,7 +63,8 @@ def topics(settings: Settings) -> Topics:
         discovery=f"{prefix}/device/{kiosk_id}/config" if prefix else "",
         media_player=player if settings.mqtt.media_player else "",
         no_media_player="" if settings.mqtt.media_player else player,
-        birth=f"{prefix}/status" if prefix else "",
+        # Its birth message keeps its topic when its discovery prefix is another, unless told.
+        births=tuple(dict.fromkeys((f"{prefix}/status", BIRTH))) if prefix else (),
     )
 
 

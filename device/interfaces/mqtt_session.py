@@ -64,14 +64,14 @@ class Session:
         if self._topics.media_player:
             self._table += PLAYER_TABLE
         self._unheard = {
-            self._topics.birth: "after a restart of Home Assistant values stay unknown for a while",
-            self._topics.all_commands: "the controls do nothing",
+            self._topics.births: "after a restart of Home Assistant values are unknown for a while",
+            (self._topics.all_commands,): "the controls do nothing",
         }
-        """What it means when the broker does not let the kiosk read a topic."""
+        """What it means when the broker does not let the kiosk read any of the topics."""
         self._by_command = {self._topics.command(e): e for e in self._table if e.command}
         self._sent: dict[str, str] = {}
         self._under_way: dict[int, str] = {}
-        self._asked: dict[int, str] = {}
+        self._asked: dict[int, tuple[str, ...]] = {}
         self._most_bytes = broker.NO_LIMIT
         """Of one packet to this broker, as it says itself (MQTT 5.0)."""
         self._seen: KioskState | None = None
@@ -225,27 +225,28 @@ class Session:
         broker.heed_receive_maximum(client, properties)
         if self._claim.is_made:
             self._quiet_until = self._clock() + CLAIM_WAIT_S
-            self._subscribe(client, self._topics.instance, SEND_RETAINED)
-        self._subscribe(client, self._topics.all_commands, NO_OLD_COMMANDS)
-        if self._topics.birth:
-            self._subscribe(client, self._topics.birth, NO_OLD_COMMANDS)
+            self._subscribe(client, (self._topics.instance,), SEND_RETAINED)
+        self._subscribe(client, (self._topics.all_commands,), NO_OLD_COMMANDS)
+        if self._topics.births:
+            self._subscribe(client, self._topics.births, NO_OLD_COMMANDS)
 
-    def _subscribe(self, client: paho.Client, topic: str, retain_handling: int) -> None:
+    def _subscribe(self, client: paho.Client, asked: tuple[str, ...], retain_handling: int) -> None:
         if client.protocol == MQTTProtocolVersion.MQTTv5:
             options = SubscribeOptions(1, retainHandling=retain_handling)
-            _, mid = client.subscribe(topic, options=options)
+            _, mid = client.subscribe([(topic, options) for topic in asked])
         else:
-            _, mid = client.subscribe(topic, qos=1)
+            _, mid = client.subscribe([(topic, 1) for topic in asked])
         if mid is not None:
-            self._asked[mid] = topic
+            self._asked[mid] = asked
 
     def _on_subscribe(
         self, _client: Any, _data: Any, mid: int, reasons: list[ReasonCode], _properties: Any
     ) -> None:
-        topic = self._asked.pop(mid, "")
-        loss = self._unheard.get(topic)
-        if loss and any(reason.is_failure for reason in reasons):
-            self.complaint = f"the broker's access list forbids reading {topic}: {loss}"
+        asked = self._asked.pop(mid, ())
+        loss = self._unheard.get(asked)
+        if loss and all(reason.is_failure for reason in reasons):
+            names = " and ".join(asked)
+            self.complaint = f"the broker's access list forbids reading {names}: {loss}"
 
     def _on_publish(
         self, _client: Any, _data: Any, mid: int, reason: ReasonCode, _properties: Any
@@ -268,7 +269,7 @@ class Session:
             self.taken_over = self.taken_over or self.lost == "Session taken over"
 
     def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
-        if message.topic == self._topics.birth:
+        if message.topic in self._topics.births:
             if message.payload == b"online" and not message.retain:
                 jitter_s = random.uniform(*BIRTH_JITTER_S)  # noqa: S311
                 self._resend_at = self._clock() + jitter_s

@@ -185,6 +185,20 @@ def test_home_assistants_birth_brings_everything_again(ear: Listener, running: R
     ear.wait_for(f"{BASE}/visit/state")
 
 
+@pytest.mark.parametrize("birth", ["upstairs/status", "homeassistant/status"])
+def test_another_prefix_leaves_home_assistant_both_topics_for_its_birth(
+    broker: Broker, ear: Listener, birth: str
+) -> None:
+    running = Running(settings_for(broker.port, discovery_prefix="upstairs"))
+    running.states.put(a_state())
+    ear.wait_for(f"{BASE}/visit/state")
+    ear.forget()
+    ear.publish(birth, "online")
+    ear.wait_for("upstairs/device/hall/config")
+    ear.wait_for(f"{BASE}/visit/state")
+    running.stop()
+
+
 def test_what_is_not_retained_is_repeated_for_those_who_come_late(
     broker: Broker, running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
