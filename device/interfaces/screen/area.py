@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -29,6 +30,12 @@ class Area(NamedTuple):
     def holds(self, x: float, y: float) -> bool:
         """Return whether the point lies inside."""
         return self.x <= x < self.right and self.y <= y < self.bottom
+
+    def distance(self, x: float, y: float) -> float:
+        """Return how far the point lies outside, 0 inside."""
+        across = max(self.x - x, 0.0, x - self.right)
+        down = max(self.y - y, 0.0, y - self.bottom)
+        return math.hypot(across, down)
 
     def overlaps(self, other: Area) -> bool:
         """Return whether the two share at least one pixel."""

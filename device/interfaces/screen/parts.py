@@ -63,6 +63,10 @@ class Part:
         return self.touch(min(1.0, max(0.0, across)), min(1.0, max(0.0, down)))
 
 
+NEAR_PX = 12
+"""About 2 mm on panels of 3.5 to 10 inches: who misses a button by so little meant it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scene:
     """All parts of one moment over a background with up to two lights."""
@@ -72,6 +76,8 @@ class Scene:
     parts: tuple[Part, ...]
     everywhere: Action | None = None
     """What a touch beside every part means."""
+    exact: bool = False
+    """Nothing is meant by a near miss."""
 
     def hit(self, x: float, y: float) -> Action | None:
         """Return what a touch at the pixel means; None for nothing."""
@@ -79,8 +85,14 @@ class Scene:
         return part.at(x, y) if part is not None else self.everywhere
 
     def part_at(self, x: float, y: float) -> Part | None:
-        """Return the part under the pixel that a finger can use."""
-        return next((p for p in self.parts if p.answers and p.area.holds(x, y)), None)
+        """Return the part that a finger can use there; beside all parts, the nearest."""
+        under = next((part for part in self.parts if part.area.holds(x, y)), None)
+        if under is not None or self.exact:
+            return under if under is not None and under.answers else None
+        useful = (part for part in self.parts if part.answers)
+        nearest = min(useful, key=lambda part: part.area.distance(x, y), default=None)
+        is_near = nearest is not None and nearest.area.distance(x, y) <= NEAR_PX
+        return nearest if is_near else None
 
     def part(self, name: str) -> Part | None:
         """Return the part of that name."""

@@ -46,4 +46,4 @@ def consent(kit: Kit, state: KioskState, view: ScreenView) -> Scene:
     for place, words, (name, symbol, action) in zip(places, said, choices, strict=True):
         # All three look alike: a free choice is not pushed.
         parts.append(card(view, name, place, *words, symbol, action, beside=said))
-    return Scene("consent", (kit.theme.accent, kit.theme.rose), tuple(parts))
+    return Scene("consent", (kit.theme.accent, kit.theme.rose), tuple(parts), exact=True)

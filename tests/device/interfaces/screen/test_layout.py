@@ -7,7 +7,7 @@ import pytest
 
 from device.interfaces.screen.area import Area
 from device.interfaces.screen.canvas import compose, hit
-from device.interfaces.screen.parts import kit_for
+from device.interfaces.screen.parts import NEAR_PX, kit_for
 from device.interfaces.screen.wording import LANGUAGES
 from device.readings import (
     Command,
@@ -22,7 +22,7 @@ from device.readings import (
     Stop,
     WorkerHealth,
 )
-from tests.fakes.kiosk_states import BARRED, CONSENT, FAREWELL, GREETING, IDLE, PLAYING
+from tests.fakes.kiosk_states import BARRED, CONSENT, FAREWELL, GREETING, IDLE, PLAYING, SENSING
 from tests.fakes.screens import SIZES, moments, view
 
 LEAST_TOUCH = 48
@@ -103,6 +103,40 @@ def test_no_camera_choice_where_the_settings_have_no_camera() -> None:
 
 def test_a_touch_anywhere_begins() -> None:
     assert hit(IDLE, view(), 3, 300) == Start(source="screen")
+
+
+def test_who_misses_a_small_button_by_little_meant_it() -> None:
+    """The cross in the corner is 5 mm wide on a panel of 3.5 inches."""
+    shown = view(480, 320)
+    scene = compose(SENSING, shown)
+    leave = scene.part("leave")
+    assert leave is not None
+    x, y = leave.area.right, leave.area.centre[1]
+    assert hit(SENSING, shown, x + NEAR_PX - 1, y) == leave.action
+    assert hit(SENSING, shown, x, leave.area.y - 1) == leave.action
+    assert hit(SENSING, shown, x + NEAR_PX + 2, y) is None
+    label = scene.part("camera")
+    assert label is not None and not label.answers
+    assert hit(SENSING, shown, label.area.right - 1, y) is None
+
+
+def test_between_two_buttons_the_nearer_one_is_meant() -> None:
+    shown = view(480, 320)
+    scene = compose(PLAYING, shown)
+    dislike, like = scene.part("dislike"), scene.part("like")
+    assert dislike is not None and like is not None
+    y, middle = like.area.centre[1], (dislike.area.right + like.area.x) / 2
+    assert hit(PLAYING, shown, middle - 1, y) == dislike.action
+    assert hit(PLAYING, shown, middle + 1, y) == like.action
+
+
+def test_nobody_agrees_by_a_near_miss() -> None:
+    scene = compose(CONSENT, view())
+    full, partial = scene.part("full"), scene.part("partial")
+    assert full is not None and partial is not None
+    assert full.area.right < partial.area.x
+    assert scene.hit(full.area.right, full.area.centre[1]) is None
+    assert scene.hit(full.area.right - 1, full.area.centre[1]) == full.action
 
 
 def test_field_maps_the_corners() -> None:
