@@ -8,6 +8,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from catalog.plain import plain
 from device.commands.errors import CommandError
@@ -29,9 +30,20 @@ start here:  attune doctor        what is connected, what is missing and what to
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """Notices that its help could not be written, of which argparse makes nothing."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if file is not sys.stdout:
+            super()._print_message(message, file)
+            return
+        file.write(message)
+        file.flush()
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser with every sub-command registered."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="attune",
         description="Attune: a private, offline mood-music kiosk.",
         epilog=EPILOG,
@@ -49,9 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A title in letters that the terminal lacks, a file name of bytes that are no text.
         sys.stdout.reconfigure(errors="backslashreplace")
-    parsed = build_parser().parse_args(arguments)
     try:
-        return _carry_out(parsed)
+        return _carry_out(arguments)
     except CommandError as error:
         print(f"attune: {_harmless(str(error))}", file=sys.stderr)
         return error.exit_code
@@ -68,7 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _carry_out(parsed: argparse.Namespace) -> int:
+def _carry_out(arguments: Sequence[str] | None) -> int:
+    parsed = build_parser().parse_args(arguments)
     code = int(parsed.run(parsed))
     sys.stdout.flush()  # What cannot be written is to be known here, not at the very end.
     return code

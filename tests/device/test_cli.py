@@ -14,6 +14,7 @@ from typing import IO
 
 import pytest
 
+from device import cli
 from device.cli import COMMANDS, build_parser, main
 from device.commands import doctor
 from device.commands.run import with_catalogue
@@ -44,6 +45,29 @@ def test_a_full_disk_under_the_output_is_one_line() -> None:
     with Path("/dev/full").open("wb") as full:
         code, _, said = attune("mood", "text", "sad", stdout=full)
     assert (code, said) == (1, "attune: No space left on device\n")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_help_that_cannot_be_written_is_a_fault(unbuffered: str) -> None:
+    with Path("/dev/full").open("wb") as full:
+        code, _, said = attune("run", "--help", stdout=full, PYTHONUNBUFFERED=unbuffered)
+    assert (code, said) == (1, "attune: No space left on device\n")
+
+
+def test_an_interrupt_while_the_commands_are_loaded_is_no_crash(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """That is the longest part of the first half of a second."""
+
+    def interrupted() -> argparse.ArgumentParser:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "build_parser", interrupted)
+    try:
+        code = main(["run"])
+    except KeyboardInterrupt:  # It would end the tests.
+        code = -1
+    assert code == 130
 
 
 def test_a_reader_that_has_left_is_no_fault() -> None:
