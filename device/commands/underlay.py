@@ -97,6 +97,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
+    from device.playback.encode import CODECS
+
+    if args.out.suffix.lower() not in CODECS:
+        ends = ", ".join(CODECS)
+        raise CommandError(f"--out {args.out}: the name must end in {ends}", exit_code=2)
     limits = (("--duck", args.duck, -40, 0), ("--lead", args.lead, 0, 30),
               ("--tail", args.tail, 0.2, 30))  # fmt: skip
     for name, value, low, high in limits:

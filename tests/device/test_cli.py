@@ -152,6 +152,15 @@ def test_a_mood_may_begin_with_a_minus_sign(command: list[str]) -> None:
     assert given in ("-0.2,-0.6", (-0.2, -0.6))
 
 
+def test_a_file_of_no_format_that_is_written_is_a_wrong_argument(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    voice = tmp_path / "voice.wav"
+    voice.touch()
+    assert main(["underlay", str(voice), "--out", "card.txt", "--text", "calm"]) == 2
+    assert "card.txt: the name must end in .wav, .flac" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("scale", ["nan,nan", "1,inf", "9,1"])
 def test_a_scale_without_ends_is_a_wrong_argument(
     scale: str, capsys: pytest.CaptureFixture[str]
