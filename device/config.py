@@ -48,10 +48,14 @@ def _credential(path: Path) -> Path:
     """Take systemd's copy of a secret where there is one (systemd.exec(5), LoadCredential=).
 
     On disk the file is readable for root alone; so `attune mqtt-test` as root and the service
-    use the same setting. The copy is made when the service starts, and stays as it is.
+    use the same setting. The copy is made when the service starts, and stays as it is. It is of
+    the file below /etc/attune, and not of one of the same name elsewhere.
     """
-    copy = Path(os.environ.get("CREDENTIALS_DIRECTORY", "")) / path.name
-    return copy if "CREDENTIALS_DIRECTORY" in os.environ and copy.is_file() else path
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if not folder or path.parent != SYSTEM_CONFIG.parent:
+        return path
+    copy = Path(folder) / path.name
+    return copy if copy.is_file() else path
 
 
 SecretPath = Annotated[OwnPath, AfterValidator(_credential)]

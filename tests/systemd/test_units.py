@@ -144,6 +144,8 @@ def test_a_secret_is_taken_from_systemds_copy(
     assert parse(given).mqtt.password_file == Path("/etc/attune/mqtt-password")
     (tmp_path / "mqtt-password").write_text("secret")
     assert parse(given).mqtt.password_file == tmp_path / "mqtt-password"
+    elsewhere = {"mqtt": {"username": "hall", "password_file": "/srv/hall/mqtt-password"}}
+    assert parse(elsewhere).mqtt.password_file == Path("/srv/hall/mqtt-password")
 
 
 def shell_function(script: str, name: str) -> str:
