@@ -178,9 +178,10 @@ class CaptureSource:
         if not self._capture.isOpened():
             self._capture.release()
             raise CameraError(_why_not(source, self.is_live))
-        # What has an end is a film, wherever it lies.
-        has_end = self._capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0
-        self._is_stream = "://" in source and not has_end
+        # What has an end is a film, wherever it lies; of one picture it is a camera's snapshot.
+        pictures = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        self._is_snapshot = pictures == 1
+        self._is_stream = "://" in source and pictures <= 1
         self._frame_s = 1 / (self._capture.get(cv2.CAP_PROP_FPS) or 25)
         self._began = time.monotonic()
         self._shown = 0
@@ -189,11 +190,17 @@ class CaptureSource:
         """Return the newest picture; a video keeps its own pace and begins again at its end."""
         good, picture = self._newest() if self._is_stream else self._next()
         if not good:
-            what = "the camera was unplugged" if self.is_live else "the video cannot be read on"
-            if self._is_stream:
-                what = "no more pictures come: is the network camera on, is the network there?"
-            raise CameraError(f"{self._name}: {what}")
+            raise CameraError(f"{self._name}: {self._why_no_more()}")
         return np.asarray(picture, np.uint8)
+
+    def _why_no_more(self) -> str:
+        if self.is_live:
+            return "the camera was unplugged"
+        if not self._is_stream:
+            return "the video cannot be read on"
+        if self._is_snapshot or self._shown == 1:
+            return "gives one picture and no more: name the address of the camera's video stream"
+        return "no more pictures come: is the network camera on, is the network there?"
 
     def _newest(self) -> tuple[bool, NDArray[Any]]:
         """Skip what waited in a stream's buffers: a picture that had to be waited for is new.
@@ -204,6 +211,7 @@ class CaptureSource:
         while (began := time.monotonic()) < end:
             if not self._capture.grab():
                 return False, np.empty(0)
+            self._shown += 1
             if time.monotonic() - began > WAITED_S:
                 break
         return self._capture.retrieve()
@@ -243,14 +251,15 @@ def open_source(settings: CameraSettings) -> Source:
     if source == "builtin":
         return StillSource(BUILTIN, settings)
     path = Path(source)
-    if path.suffix.lower() in PICTURES:
+    if path.suffix.lower() in PICTURES and "://" not in source:
         return StillSource(path, settings)
     return CaptureSource(source, settings)
 
 
 def _why_not(source: str, is_live: bool) -> str:
     if "://" in source:
-        return "the video stream cannot be reached: is the address right, is the network there?"
+        name = without_login(source)
+        return f"{name}: cannot be reached: is the address right, is the network there?"
     path = Path(f"/dev/video{source}" if source.isdigit() else source)
     if not is_live and path.exists():
         return f"{path}: is no video that can be read"

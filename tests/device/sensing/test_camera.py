@@ -157,7 +157,9 @@ def test_a_film_that_is_too_much_for_the_machine_is_given_its_time(video: Path) 
 class NetworkCamera:
     """MJPEG over HTTP; a picture's grey level tells its number, modulo 32."""
 
-    def __init__(self, rate_hz: float, stalls_after: int | None = None) -> None:
+    def __init__(
+        self, rate_hz: float, stalls_after: int | None = None, snapshots: bool = False
+    ) -> None:
         self.sent = 0
         self._stop = threading.Event()
         eye = self
@@ -165,6 +167,11 @@ class NetworkCamera:
         class Stream(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 self.send_response(200)
+                if snapshots:
+                    self.send_header("Content-Type", "image/jpeg")
+                    self.end_headers()
+                    self.wfile.write(BUILTIN.read_bytes())
+                    return
                 self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=next")
                 self.end_headers()
                 while eye.sent != stalls_after and not eye._stop.wait(1 / rate_hz):
@@ -235,6 +242,15 @@ def test_a_network_camera_that_does_not_answer_is_given_up(monkeypatch: pytest.M
         camera.allowed.clear()
         camera.until(lambda: not camera.is_open)
         assert "cannot be reached" in camera.worker.note
+
+
+@pytest.mark.parametrize("name", ["snapshot", "snapshot.jpg", "snapshot.jpg?channel=1"])
+def test_an_address_of_single_pictures_is_said_to_be_no_stream(name: str) -> None:
+    with NetworkCamera(20, snapshots=True) as eye:
+        source = open_source(CameraSettings(source=eye.url.replace("eye.mjpg", name)))
+        with pytest.raises(CameraError, match="one picture and no more: name the address of"):
+            source.read()
+        source.close()
 
 
 @pytest.mark.parametrize("login", [("eva:hunter2@", ""), ("", "?user=eva&pwd=hunter2")])
