@@ -152,9 +152,9 @@ def _frame_to_state(folder: Path) -> Sequence[float]:
 def _faces_on_one_core() -> float:
     """Return frames read per second (detect, crop, classify) with the process on one core."""
     from device.config import FaceSettings
-    from device.sensing.camera import builtin_picture
     from device.sensing.face.detector import make_detector
     from device.sensing.face.reader import FaceReader
+    from device.sensing.pictures import builtin_picture
 
     available = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(available)})

@@ -89,7 +89,7 @@ def _print(runs: dict[str, list[dict[str, Any]]]) -> None:
 def _measure(way: str) -> dict[str, Any]:
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     from device.config import FaceSettings
-    from device.sensing.camera import BUILTIN, builtin_picture, read_picture
+    from device.sensing.pictures import BUILTIN, builtin_picture, read_picture
     from models_tflite.expression import ExpressionNet
 
     portrait, view = read_picture(BUILTIN), builtin_picture(640, 480)

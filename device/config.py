@@ -104,8 +104,9 @@ class KioskSettings(Section):
 
 class CameraSettings(Section):
     source: Annotated[str, Field(min_length=1)] = "auto"
-    """``auto``, an index, /dev/video..., the address of a network camera's stream, a video file, a
-    still picture, ``builtin`` or ``none``."""
+    """``auto``, an index, /dev/video..., ``csi`` (a Raspberry Pi's own; ``csi:1`` is the second),
+    the address of a network camera's stream, a video file, a still picture, ``builtin`` or
+    ``none``."""
     width_px: Annotated[int, Field(ge=160, le=3840)] = 640
     height_px: Annotated[int, Field(ge=120, le=2160)] = 480
     frame_interval_s: Annotated[float, Field(ge=0.02, le=5)] = 0.066

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from device.config import Settings
 from device.playback.cards import output_in_sight
 from device.playback.output import list_outputs
-from device.sensing.camera import find_cameras
+from device.sensing.video_nodes import find_cameras
 from firmware_bridge.port import list_ports
 
 

@@ -91,7 +91,7 @@ def _row(port: SerialPort, protocol: str | None, message: str) -> dict[str, Any]
 
 
 def _cameras() -> list[dict[str, Any]]:
-    from device.sensing.camera import find_cameras
+    from device.sensing.video_nodes import find_cameras
 
     return [{"name": camera.name, "path": camera.path} for camera in find_cameras()]
 

@@ -143,7 +143,9 @@ def _may_use(part: str, name: str, path: str, group: str) -> Finding:
 
 
 def _cameras(settings: Settings) -> list[Finding]:
-    from device.sensing.camera import find_cameras, without_login
+    from device.sensing.pictures import without_login
+    from device.sensing.ribbon_camera import SOURCE
+    from device.sensing.video_nodes import find_cameras
 
     wanted = settings.camera.source
     if wanted == "none":
@@ -151,16 +153,34 @@ def _cameras(settings: Settings) -> list[Finding]:
     if wanted.startswith("/") and not Path(wanted).exists():
         advice = 'plug it in, or set source = "auto" in [camera]; `attune devices` lists cameras'
         return [Finding("camera", "missing", f"{wanted} is not there", advice)]
+    cameras = find_cameras()
+    if SOURCE.fullmatch(wanted):
+        return [_on_ribbon(wanted, wanted in {c.path for c in cameras})]
     if not wanted.startswith("/dev/") and wanted != "auto" and not wanted.isdigit():
         return [Finding("camera", "ok", f"{without_login(wanted)} (source in [camera])")]
-    cameras = find_cameras()
     if not cameras:
-        advice = "plug in a USB camera; `ls /dev/video*` shows what the system sees"
+        advice = "plug one in, USB or a Raspberry Pi's own; `ls /dev/video*` shows what is seen"
         return [Finding("camera", "missing", "none found", advice)]
     return [
-        _may_use("camera", f"{c.path} {c.name} (source = {wanted!r})", c.path, "video")
+        _on_ribbon(f"{c.path} {c.name} (source = {wanted!r})", True)
+        if SOURCE.fullmatch(c.path)
+        else _may_use("camera", f"{c.path} {c.name} (source = {wanted!r})", c.path, "video")
         for c in cameras
     ]
+
+
+def _on_ribbon(name: str, is_there: bool) -> Finding:
+    """Return whether a Raspberry Pi's ribbon camera can be used; libcamera alone may open it."""
+    from device.sensing.ribbon_camera import INSTALL, PROGRAMS, find_program
+
+    if not is_there:
+        advice = (
+            "seat its cable with the power off; `rpicam-hello --list-cameras` shows what answers"
+        )
+        return Finding("camera", "missing", f"{name}: no such ribbon camera answers", advice)
+    if find_program() is None:
+        return Finding("camera", "broken", f"{name}: {PROGRAMS[0]} is not there", INSTALL)
+    return Finding("camera", "ok", name)
 
 
 def _serial_ports(settings: Settings) -> list[Finding]:

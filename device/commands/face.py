@@ -58,8 +58,8 @@ def analyse(path: Path) -> dict[str, Any]:
     from catalog.vocabularies import to_point
     from device.config import FaceSettings
     from device.readings import Frame
-    from device.sensing.camera import CameraError, read_picture
     from device.sensing.face import FaceReader, area_weighted, make_detector
+    from device.sensing.pictures import CameraError, read_picture
     from models_tflite.runtime import ModelError
 
     settings = FaceSettings()

@@ -179,7 +179,7 @@ def _ask_identity(dialogue: Dialogue, answers: Answers) -> None:
 
 def _ask_devices(dialogue: Dialogue, answers: Answers) -> None:
     from device.playback.output import list_outputs
-    from device.sensing.camera import find_cameras
+    from device.sensing.video_nodes import find_cameras
     from firmware_bridge.port import list_ports
 
     auto = ("auto", "the one that is there, also one plugged in later")

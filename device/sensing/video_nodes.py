@@ -1,4 +1,4 @@
-"""Which of Linux's video nodes are cameras: their drivers are asked, else the names tell."""
+"""Which cameras there are: the drivers of Linux's video nodes are asked, else their names tell."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ import fcntl
 import os
 import re
 import struct
+from dataclasses import dataclass
 from pathlib import Path
+
+from device.sensing.ribbon_camera import source_name
+
+VIDEO_CLASS = Path("/sys/class/video4linux")
+DEVICES = Path("/dev")
 
 _QUERYCAP = 0x80685600
 _CAPABILITY = struct.Struct("=84xII12x")
@@ -19,6 +25,37 @@ _NO_CAMERA = 0x8000 | 0x4000 | 1 << 29
 after another program has wired its parts, as a Raspberry Pi's ribbon camera (opencv#22820)."""
 _PROCESSOR = re.compile(r"bcm2835-(codec|isp)|rpi-hevc|rpivid|pispbe")
 """Codecs and picture processors of a Raspberry Pi; the latter say that they capture."""
+_RIBBON = re.compile(r"unicam-image|rp1-cfe-csi2[_-]ch0")
+"""What receives the pictures of a Raspberry Pi's ribbon camera, up to Pi 4 and on Pi 5; it is there
+only with a camera that answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraDevice:
+    """A camera that the system offers."""
+
+    name: str
+    path: str
+    """As the settings name it."""
+
+
+def find_cameras() -> list[CameraDevice]:
+    """Return the cameras that can capture (a webcam's metadata node and a codec cannot), those on
+    a ribbon last."""
+    cameras, ribbons = [], 0
+    for node in sorted(VIDEO_CLASS.glob("video*"), key=lambda n: int(n.name[5:] or 0)):
+        try:
+            first_of_device = (node / "index").read_text().strip() == "0"
+            name = (node / "name").read_text().strip()
+        except OSError:
+            continue
+        path = DEVICES / node.name
+        if is_camera(path, name, first_of_device):
+            cameras.append(CameraDevice(name, str(path)))
+        elif _RIBBON.fullmatch(name):
+            ribbons += 1
+    on_ribbons = (CameraDevice("Raspberry Pi camera", source_name(n)) for n in range(ribbons))
+    return [*cameras, *on_ribbons]
 
 
 def is_camera(node: Path, name: str, first_of_device: bool) -> bool:
@@ -27,7 +64,7 @@ def is_camera(node: Path, name: str, first_of_device: bool) -> bool:
         return False
     abilities = _abilities(node)
     if abilities is None:
-        return first_of_device
+        return first_of_device and not _RIBBON.fullmatch(name)
     return bool(abilities & _CAPTURES) and not abilities & _NO_CAMERA
 
 

@@ -83,7 +83,7 @@ class LiveCamera:
     is_live = True
 
     def __init__(self, behaviour: Path, width_px: int, height_px: int) -> None:
-        from device.sensing.camera import CameraError, builtin_picture
+        from device.sensing.pictures import CameraError, builtin_picture
 
         self._lost = CameraError
         self._behaviour = behaviour
@@ -118,7 +118,7 @@ def main() -> int:
     time.time = lambda: true_time() + float(clock.read_text())
     from device import cli
     from device.interfaces.screen.typesetting import Typesetter
-    from device.sensing import camera
+    from device.sensing import camera, camera_sources
 
     seen = Path(os.environ[SEEN]).open("a", buffering=1, encoding="utf-8")  # noqa: SIM115
     write = Typesetter.write
@@ -129,14 +129,14 @@ def main() -> int:
 
     Typesetter.write = watched  # type: ignore[method-assign]
     behaviour = Path(os.environ[CAMERA])
-    true_source = camera.open_source
+    true_source = camera_sources.open_source
 
     def source(settings: Any) -> Any:
         if settings.source != DEVICE:
             return true_source(settings)
         return LiveCamera(behaviour, settings.width_px, settings.height_px)
 
-    camera.open_source = source
+    vars(camera)["open_source"] = source
     return cli.main(sys.argv[1:])
 
 

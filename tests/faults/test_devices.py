@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from device.sensing.camera import BUILTIN
+from device.sensing.pictures import BUILTIN
 from firmware_bridge.simulator import JUNK, Faults, SimulatedSensor
 from tests.fakes.alsa_devices import NO_CARD, PULSE, RECORDER, PulseServer
 from tests.fakes.kiosk_at_work import QUICK_VISIT, KioskAtWork, mqtt_json

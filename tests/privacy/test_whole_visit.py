@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 
 from device.readings import VisitState
-from device.sensing.camera import BUILTIN, builtin_picture
+from device.sensing.pictures import BUILTIN, builtin_picture
 from tests.data_folder import ROOT
 from tests.fakes import strace
 from tests.fakes.kiosk_at_work import KIOSK_ID, QUICK_VISIT, KioskAtWork

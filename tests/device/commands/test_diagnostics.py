@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from device.cli import main
 from device.commands.diagnostics import MASK, Redaction
 from device.config import parse
-from device.sensing.camera import CameraDevice
+from device.sensing.video_nodes import CameraDevice
 
 SECRETS = ("s3cret-word", "hallway_user", "broker.eva-family.example", "Eva's corner", "eva_kiosk",
            "Miller")  # fmt: skip
@@ -72,7 +72,7 @@ def test_who_asks_for_it_and_how_to_open_a_network_camera_stay_out(
     monkeypatch.setattr("device.commands.doctor._models", lambda _settings: [])
     monkeypatch.setattr("device.commands.doctor._broker", lambda _settings: [])
     camera = CameraDevice("Cam", str(tmp_path / "video0"))
-    monkeypatch.setattr("device.sensing.camera.find_cameras", lambda: [camera])
+    monkeypatch.setattr("device.sensing.video_nodes.find_cameras", lambda: [camera])
     monkeypatch.setenv("LOGNAME", "miller")
     monkeypatch.setenv("SUDO_USER", "jones")
     for source in ("auto", "rtsp://eva:hunter2@cam.jones.lan:554/stream?pin=4711"):

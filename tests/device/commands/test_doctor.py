@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from device import cli
 from device.config import SYSTEM_CONFIG
+from device.sensing import video_nodes
+from tests.fakes import rpicam_vid
 from tests.fakes.plain_user import as_plain_user
 from tests.fakes.synthetic_library import make_library
 
@@ -52,6 +55,29 @@ def test_what_is_not_wanted_is_not_missing(
     path = write(tmp_path, '[camera]\nsource = "none"\n[sensor]\nport = "none"\n')
     _, found = findings(path, capsys)
     assert found["camera"]["status"] == found["sensor"]["status"] == "ok"
+
+
+def test_a_ribbon_camera_is_named_with_what_it_lacks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, '[camera]\nsource = "csi"\n')
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(video_nodes, "VIDEO_CLASS", tmp_path / "class")
+    camera = findings(path, capsys)[1]["camera"]
+    assert (camera["status"], "seat its cable" in camera["advice"]) == ("missing", True)
+
+    node = tmp_path / "class" / "video0"
+    node.mkdir(parents=True)
+    (node / "name").write_text("unicam-image\n")
+    (node / "index").write_text("0\n")
+    for given in (path, write(tmp_path, '[camera]\nsource = "auto"\n')):
+        camera = findings(given, capsys)[1]["camera"]
+        assert (camera["status"], camera["advice"]) == (
+            "broken",
+            "sudo apt install rpicam-apps-lite",
+        )
+    rpicam_vid.install(tmp_path)
+    assert findings(path, capsys)[1]["camera"]["status"] == "ok"
 
 
 def test_a_sound_card_that_is_named_and_not_there_is_missing(

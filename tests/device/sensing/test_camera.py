@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import socket
-import struct
 import threading
 import time
 from collections.abc import Callable
@@ -18,18 +16,10 @@ import pytest
 from device.channels import LatestSlot
 from device.config import CameraSettings
 from device.readings import CameraStatus, Frame
-from device.sensing import camera as room
-from device.sensing.camera import (
-    BUILTIN,
-    CameraError,
-    CameraWorker,
-    CaptureSource,
-    _Watch,
-    builtin_picture,
-    find_cameras,
-    open_source,
-    read_picture,
-)
+from device.sensing import camera_sources
+from device.sensing.camera import CameraWorker, _Watch
+from device.sensing.camera_sources import CaptureSource, open_source
+from device.sensing.pictures import BUILTIN, CameraError, builtin_picture, read_picture
 
 
 class Running:
@@ -148,7 +138,7 @@ def test_a_film_that_is_too_much_for_the_machine_is_given_its_time(video: Path) 
     source._began -= 3
     began = time.monotonic()
     source.read()
-    assert time.monotonic() - began < room.CATCH_UP_S + 0.3
+    assert time.monotonic() - began < camera_sources.CATCH_UP_S + 0.3
     before = slow.grabs
     source.read()
     assert slow.grabs - before <= 3, "what it could not catch up with is let go"
@@ -225,7 +215,7 @@ def test_a_fast_network_camera_shows_what_is_now() -> None:
 
 
 def test_a_network_camera_that_falls_silent_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "STREAM_SILENCE_S", 0.5)
+    monkeypatch.setattr(camera_sources, "STREAM_SILENCE_S", 0.5)
     with NetworkCamera(20, stalls_after=30) as eye, Running(eye.url) as camera:
         camera.allowed.set()
         camera.frame()
@@ -234,7 +224,7 @@ def test_a_network_camera_that_falls_silent_is_closed(monkeypatch: pytest.Monkey
 
 
 def test_a_network_camera_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "OPENING_S", 0.5)
+    monkeypatch.setattr(camera_sources, "OPENING_S", 0.5)
     silent = socket.create_server(("127.0.0.1", 0))
     with silent, Running(f"http://127.0.0.1:{silent.getsockname()[1]}/eye") as camera:
         camera.allowed.set()
@@ -258,7 +248,7 @@ def test_what_opens_a_network_camera_is_told_to_nobody(
     login: tuple[str, str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The note goes to the house, which keeps it, and the log into archives for helpers."""
-    monkeypatch.setattr(room, "STREAM_SILENCE_S", 0.5)
+    monkeypatch.setattr(camera_sources, "STREAM_SILENCE_S", 0.5)
     caplog.set_level("INFO")
     with NetworkCamera(20, stalls_after=10) as eye:
         url = eye.url.replace("://", f"://{login[0]}") + login[1]
@@ -371,86 +361,5 @@ def test_frozen_and_black_pictures_are_noticed() -> None:
     assert [still.look(noisy[0], float(t)) for t in (0, 10)] == ["", ""]
 
 
-def test_the_portrait_and_the_list_of_cameras() -> None:
+def test_the_portrait_is_as_large_as_it_is_asked_for() -> None:
     assert builtin_picture(320, 240).shape == (240, 320, 3)
-    assert all(camera.path.startswith("/dev/video") for camera in find_cameras())
-
-
-M2M, MULTI_M2M, CAPTURE, MULTI_CAPTURE, OUTPUT, METADATA, STREAMING, WIRED_BY_HAND = (
-    0x8000, 0x4000, 0x1, 0x1000, 0x2, 0x800000, 0x4000000, 1 << 29,
-)  # fmt: skip
-
-
-class Nodes:
-    """Video nodes of a machine: their names in sysfs, and drivers that answer VIDIOC_QUERYCAP."""
-
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._class, self._devices = folder / "class", folder / "dev"
-        self._devices.mkdir()
-        self._told: dict[str, int] = {}
-        monkeypatch.setattr(room, "VIDEO_CLASS", self._class)
-        monkeypatch.setattr(room, "DEVICES", self._devices)
-        monkeypatch.setattr(fcntl, "ioctl", self._answer)
-
-    def add(self, number: int, name: str, index: int = 0, told: int | None = None) -> None:
-        """``told``: what the driver says of the node; None: it has no driver that could."""
-        node = self._class / f"video{number}"
-        node.mkdir(parents=True)
-        (node / "name").write_text(f"{name}\n")
-        (node / "index").write_text(f"{index}\n")
-        if told is not None:
-            (self._devices / node.name).touch()
-            self._told[node.name] = told
-
-    def found(self) -> list[str]:
-        return [Path(camera.path).name for camera in find_cameras()]
-
-    def _answer(self, handle: int, request: int, room_for_it: bytes) -> bytes:
-        """As videodev2.h: driver, card, bus, version; abilities of device and node; reserved."""
-        assert (request, len(room_for_it)) == (0x80685600, 104)
-        told = self._told[Path(f"/proc/self/fd/{handle}").readlink().name]
-        of_device = 1 << 31 | CAPTURE | METADATA | STREAMING
-        return struct.pack("=16s32s32s3I12x", b"uvc", b"eye", b"usb", 6, of_device, told)
-
-
-@pytest.fixture
-def nodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Nodes:
-    return Nodes(tmp_path, monkeypatch)
-
-
-PI_4 = (
-    ("bcm2835-codec-decode", 0, MULTI_M2M), ("bcm2835-codec-encode", 0, MULTI_M2M),
-    ("bcm2835-codec-isp", 0, MULTI_M2M), ("bcm2835-isp-output0", 0, OUTPUT),
-    ("bcm2835-isp-capture0", 1, CAPTURE), ("bcm2835-isp-capture1", 2, CAPTURE),
-    ("bcm2835-isp-stats0", 3, METADATA), ("bcm2835-codec-image_fx", 0, MULTI_M2M),
-    ("rpi-hevc-dec", 0, MULTI_M2M), ("bcm2835-codec-encode_image", 0, MULTI_M2M),
-)  # fmt: skip
-PI_5 = (
-    ("rpi-hevc-dec", 0, MULTI_M2M), ("pispbe-input", 0, OUTPUT),
-    ("pispbe-output0", 0, MULTI_CAPTURE), ("rpivid", 0, MULTI_M2M),
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("answers", [True, False])
-def test_the_codecs_of_a_raspberry_pi_are_no_cameras(nodes: Nodes, answers: bool) -> None:
-    for number, (name, index, told) in enumerate(PI_4 + PI_5, 10):
-        nodes.add(number, name, index, told if answers else None)
-    assert nodes.found() == []
-    nodes.add(0, "HD Webcam", 0, CAPTURE | STREAMING)
-    nodes.add(1, "HD Webcam", 1, METADATA | STREAMING)
-    assert nodes.found() == ["video0"]
-
-
-def test_the_drivers_word_counts_for_more_than_the_place(nodes: Nodes) -> None:
-    nodes.add(0, "some-decoder", 0, M2M | STREAMING)
-    nodes.add(1, "unicam", 0, CAPTURE | WIRED_BY_HAND)
-    nodes.add(2, "depth camera", 0, METADATA)
-    nodes.add(3, "depth camera", 1, CAPTURE)
-    nodes.add(4, "a phone's camera", 0, MULTI_CAPTURE)
-    assert nodes.found() == ["video3", "video4"]
-
-
-def test_where_the_driver_cannot_be_asked_the_first_node_is_the_camera(nodes: Nodes) -> None:
-    nodes.add(0, "HD Webcam", 0)
-    nodes.add(1, "HD Webcam", 1)
-    assert nodes.found() == ["video0"]

@@ -17,10 +17,10 @@ from device.channels import LatestSlot
 from device.cli import main
 from device.config import FaceSettings
 from device.readings import Box, FaceReading, FacesInView, Frame, frozen
-from device.sensing.camera import BUILTIN, Picture, builtin_picture, read_picture
 from device.sensing.face import FaceReader, FaceWorker, area_weighted, make_detector
 from device.sensing.face.crop import grey_crop, quality
 from device.sensing.face.detector import MODEL, Detection, FaceDetector, overlap
+from device.sensing.pictures import BUILTIN, Picture, builtin_picture, read_picture
 from models_tflite.labels import EXPRESSIONS
 from models_tflite.runtime import ModelError
 from tests.data_folder import data_folder
