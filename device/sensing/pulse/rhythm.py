@@ -12,6 +12,9 @@ from device.sensing.pulse.waveform import Wave, fast_length
 
 PERIOD_S = (0.3, 2.0)
 """30 to 200 beats a minute."""
+TOO_SHORT_S = 0.22
+"""A faster heart is looked for down to this period, or a multiple of its own were taken for it:
+a third of the rate, with the missing beats as its variability."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ def rhythm_of(
 ) -> Rhythm:
     """Return what :func:`rhythm` does from the products (n,) of a wave and itself 0 .. n - 1
     samples later, summed or averaged."""
-    first = int(PERIOD_S[0] * rate_hz)
+    first = int(TOO_SHORT_S * rate_hz)
     if len(autocorrelation) - first < 3 or autocorrelation[0] <= 0:
         return Rhythm(None, 0.0)
     likeness = autocorrelation[first:] / autocorrelation[0]
@@ -68,7 +71,8 @@ def rhythm_of(
         return Rhythm(None, strength)
     best_s = float(periods_s[best])
     shares = (heights / heights[best]).tolist()
-    return Rhythm(_shortest_part(best_s, periods_s.tolist(), shares, systoles_s), strength)
+    period_s = _shortest_part(best_s, periods_s.tolist(), shares, systoles_s)
+    return Rhythm(period_s if period_s >= PERIOD_S[0] - 0.5 / rate_hz else None, strength)
 
 
 def lean(coarse: Wave) -> float:

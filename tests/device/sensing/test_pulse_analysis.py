@@ -65,6 +65,15 @@ def test_the_rate_is_never_half_or_double(
     assert rate == pytest.approx(true.heart_rate_bpm, abs=1)
 
 
+@pytest.mark.parametrize("rate_bpm", [192, 195, 198, 205, 210, 220, 235, 250])
+def test_a_racing_heart_is_counted_or_not_told_but_never_a_third_of_itself(rate_bpm: int) -> None:
+    true = pulse(40, rate_bpm, breath_ms=3, wave_ms=2)
+    rate = analyse(true.samples, true.rate_hz).hrv.heart_rate_bpm
+    told = rate is not None
+    assert told or rate_bpm > 200
+    assert not told or rate == pytest.approx(true.heart_rate_bpm, abs=2)
+
+
 @pytest.mark.parametrize("depth", [0.1, 0.2, 0.3])
 @pytest.mark.parametrize("beats_a_breath", [2, 3, 4])
 def test_beats_that_wax_and_wane_with_the_breath_are_all_counted(
