@@ -264,7 +264,10 @@ class PulseStream:
 
     def _rhythm(self, last_s: float) -> Rhythm:
         """Return how regular the last seconds are; a step or silence among them breaks it."""
-        wave = band_pass(self._samples[-int(last_s * self._rate_hz) - 1 :], self._rate_hz)
+        part = self._samples[-int(last_s * self._rate_hz) - 1 :]
+        if not np.ptp(part):
+            return Rhythm(None, 0.0)  # What the filter leaves of it is errors of rounding.
+        wave = band_pass(part, self._rate_hz)
         coarse, rate_hz = wave.coarse, wave.coarse_rate_hz
         crossings = int(np.count_nonzero(np.diff(np.signbit(coarse))))
         if crossings > MAX_CROSSINGS_HZ * len(coarse) / rate_hz:

@@ -142,6 +142,15 @@ class TestFinger:
         assert all(reading.finger_on for reading in there)
         assert not any(reading.finger_on for reading in after)
 
+    @pytest.mark.parametrize("seed", [3, 11])
+    def test_a_sensor_that_stands_still_has_no_finger(self, seed: int) -> None:
+        """Of one that cannot tell: nothing moves any more, not by one count."""
+        finger = pulse(60, 70, seed).samples
+        sent = list(blocks(np.concatenate((finger, np.full(800, finger[-1]))), finger_on=None))
+        readings = follow(PulseStream(PulseSettings()), sent)
+        assert readings[295].finger_on
+        assert not any(r.finger_on for r in readings if r.measured_at > 63)
+
     @pytest.mark.parametrize("breath_ms", [20, 60])
     @pytest.mark.parametrize("rate_bpm", [34, 36, 40, 42, 45])
     def test_a_slow_heart_is_not_lost(self, rate_bpm: float, breath_ms: float) -> None:
