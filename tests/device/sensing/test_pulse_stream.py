@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from device.config import PulseSettings
 from device.readings import PpgBlock, PulseAdvice, PulseReading, frozen
 from device.sensing.pulse import PulseStream, analyse
-from tests.fakes.pulse_waves import Pulse, blocks, pulse
+from tests.fakes.pulse_waves import Pulse, blocks, fibrillating, pulse
 
 
 def follow(
@@ -164,6 +164,22 @@ class TestFinger:
         told = [r.heart_rate_bpm for r in readings if 24 < r.measured_at <= 40]
         assert all(rate == pytest.approx(true.heart_rate_bpm, abs=2) for rate in told)
         assert not any(r.finger_on for r in readings if r.measured_at > 45.5)
+
+    @pytest.mark.parametrize("seed", [1, 2, 3])
+    @pytest.mark.parametrize("kind", ["deep breaths", "fibrillating"])
+    def test_a_heart_without_a_steady_rhythm_is_not_lost(self, seed: int, kind: str) -> None:
+        """Of a sensor that cannot tell: that it beats on shows in its beats."""
+        deep = kind == "deep breaths"
+        true = pulse(60, 66, seed, breath_ms=150) if deep else fibrillating(seed, 85, 0.22)
+        nothing = np.full(800, true.samples[-1])
+        sent = list(blocks(np.concatenate((true.samples, nothing)), finger_on=None))
+        readings = follow(PulseStream(PulseSettings()), sent)
+        found_at = next(r.measured_at for r in readings if r.finger_on)
+        assert found_at < 25
+        held = [r for r in readings if found_at + 10 < r.measured_at <= 60]
+        assert sum(r.finger_on is True for r in held) > 0.9 * len(held)
+        assert any(r.heart_rate_bpm for r in held)
+        assert not any(r.finger_on for r in readings if r.measured_at > 63)
 
     def test_a_slow_heart_is_not_lost_when_what_was_measured_is_forgotten(self) -> None:
         stream, true = PulseStream(PulseSettings()), pulse(40, 38)
