@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from tinytag import TinyTag
+from catalog.file_tags import tinytags
 
 log = logging.getLogger(__name__)
 
@@ -29,12 +29,11 @@ def cover_files(track: Path) -> Iterator[bytes]:
 
 def cover_in(track: Path) -> bytes | None:
     """Return the picture embedded in a file, as it is (JPEG, PNG ...), or None."""
-    try:
-        image = TinyTag.get(track, duration=False, image=True).images.any
-    except Exception as error:  # noqa: BLE001 - tinytag lets any kind through on odd files
-        log.debug("no cover art in %s: %s", track, error)
-        return None
-    return bytes(image.data) if image is not None and image.data else None
+    for tag in tinytags(track, image=True):
+        image = tag.images.any
+        if image is not None and image.data:
+            return bytes(image.data)
+    return None
 
 
 def _beside(track: Path) -> Iterator[bytes]:

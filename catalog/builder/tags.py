@@ -13,8 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinytag import TinyTag
-
+from catalog.file_tags import tinytags
 from catalog.sound_file import SoundFileError, open_sound
 
 LONGEST_NAME = 300
@@ -91,16 +90,13 @@ def strip_times(lyrics: str) -> str:
 
 
 def _with_tinytag(path: Path) -> dict[str, list[str]]:
-    try:
-        tag = TinyTag.get(path, duration=False)
-        values = tag.as_dict()
-    except Exception:  # noqa: BLE001 - tinytag lets any kind through on odd files; FFmpeg is asked next
-        return {}
-    fields: dict[str, list[str]] = {}
-    for key, value in values.items():
-        texts = value if isinstance(value, list) else [value]
-        fields[key.lower()] = [str(text) for text in texts if isinstance(text, str | int | float)]
-    return fields
+    for tag in tinytags(path):
+        texts = {key.lower(): value for key, value in tag.as_dict().items()}
+        # What is no list is told of every file, such as its name and its size.
+        fields = {key: value for key, value in texts.items() if isinstance(value, list)}
+        if fields:
+            return fields
+    return {}
 
 
 def _with_ffmpeg(path: Path) -> dict[str, list[str]]:

@@ -36,6 +36,8 @@ def test_a_cover_in_the_file_is_found_and_none_is_none(tmp_path: Path) -> None:
     found = cover_in(tmp_path / "b.mp3")
     assert found is not None
     assert found.startswith(b"\x89PNG")
+    misnamed = (tmp_path / "b.mp3").rename(tmp_path / "b.m4a")
+    assert cover_in(misnamed) == found
 
 
 def test_those_beside_the_file_come_one_after_the_other(tmp_path: Path) -> None:

@@ -27,6 +27,18 @@ def test_the_usual_tags_are_read_from_every_container(tmp_path: Path, ending: st
     assert tags == Tags("Größe 音楽", "Ансамбль", "Élan", "Electronic", comment="a quiet evening")
 
 
+@pytest.mark.parametrize(
+    ("content", "ending"), [(".m4a", ".mp3"), (".ogg", ".mp3"), (".mp3", ".m4a"), (".flac", ".wav")]
+)
+def test_tags_are_read_also_where_the_name_ends_in_another_format(
+    tmp_path: Path, content: str, ending: str
+) -> None:
+    path = write_tone(tmp_path / f"a{content}", 1.2, tags=FULL).rename(tmp_path / f"b{ending}")
+    assert read_tags(path) == Tags(
+        "Größe 音楽", "Ансамбль", "Élan", "Electronic", comment="a quiet evening"
+    )
+
+
 @pytest.mark.parametrize("ending", [".mp3", ".flac", ".ogg"])
 def test_mood_lyrics_and_replaygain_are_read(tmp_path: Path, ending: str) -> None:
     extra = {
