@@ -42,7 +42,8 @@ class Ending:
         last = sound[len(sound) % step :]
         if not last.any():
             return cls(np.ones(1), step)
-        power = np.square(last).mean(axis=1).reshape(-1, step).mean(axis=1, dtype=np.float64)
+        # In float32 the square of a tail below 1e-23, as reverberations leave it, is 0.
+        power = np.square(last, dtype=np.float64).mean(axis=1).reshape(-1, step).mean(axis=1)
         around = np.convolve(power, np.full(LEVEL_STEPS, 1 / LEVEL_STEPS))[: len(power)]
         to_come = np.maximum.accumulate(around[::-1])[::-1]
         return cls(np.sqrt(to_come / to_come[0]), step)

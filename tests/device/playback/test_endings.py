@@ -107,6 +107,12 @@ def test_little_or_nothing_in_hand_is_no_fade(frames: int) -> None:
         assert ending.course(max(1, frames), RATE_HZ)[0][-1] == 0
 
 
+def test_a_tail_too_faint_for_float32_to_square_is_no_noise_at_the_card() -> None:
+    """Reverberations in float fade for ever: a share of 0 / 0 gave four seconds of NaN."""
+    sound = np.full((10 * RATE_HZ, 2), 1e-25, np.float32)
+    assert np.isfinite(Ending.of(sound, RATE_HZ).shares).all()
+
+
 def test_a_fade_through_many_levels_has_no_step_and_ends_where_it_should() -> None:
     fade = EqualPowerFade(1.0)
     fade.along(np.array([0.9, 0.9, 0.2, 0.0]), 5000)
