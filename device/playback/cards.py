@@ -167,7 +167,9 @@ def fresh_portaudio() -> Any:
         import sounddevice
 
         if known:
-            sounddevice._terminate()
+            # After a start that failed there is nothing to end, and PortAudio calls that an error.
+            with contextlib.suppress(sounddevice.PortAudioError):
+                sounddevice._terminate()
             sounddevice._initialize()
     except OSError as error:
         raise OutputError("PortAudio is not installed: apt install libportaudio2") from error

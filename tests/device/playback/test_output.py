@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from device.playback import messages as m
-from device.playback.cards import output_in_sight, stable_name
+from device.playback.cards import fresh_portaudio, output_in_sight, stable_name
 from device.playback.clocked import BUFFER_S, NullOutput, Pacer
 from device.playback.output import OutputError, list_outputs, open_output
 from tests.device.playback.player_at_work import RATE_HZ, Playing, a_track
@@ -60,6 +60,22 @@ def test_a_card_appears_and_goes_without_a_restart(alsa: AlsaConfig) -> None:
         open_output("kitchen")
     alsa.unplug()
     assert list_outputs() == []
+
+
+def test_portaudio_that_could_not_start_once_is_started_the_next_time(
+    alsa: AlsaConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alsa.plug_in("desk")
+    portaudio = fresh_portaudio()
+
+    def fail() -> None:
+        raise portaudio.PortAudioError("Error initializing PortAudio: Unanticipated host error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(portaudio, "_initialize", fail)
+        with pytest.raises(OutputError, match=r"does not start: .*Unanticipated"):
+            open_output("desk")
+    open_output("desk").close()
 
 
 def test_portaudio_gets_every_sample_at_the_pace_of_time(alsa: AlsaConfig) -> None:
