@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import queue
+import shutil
 import sys
 import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from catalog.plain import cut, plain
 from device.commands.errors import CommandError
 
 if TYPE_CHECKING:
     from catalog.track import Track
     from device.playback.messages import PlayerEvent
     from device.readings import PlayerState
+
+log = logging.getLogger(__name__)
 
 FADE_S = 0.4
 LONGEST_CROSSFADE_S = 15.0
@@ -47,10 +53,9 @@ def run(args: argparse.Namespace) -> int:
     if missing:
         raise CommandError(f"no such file: {', '.join(missing)}")
     settings = _settings(args)
-    tracks = [_track(number, path, args.as_is) for number, path in enumerate(args.files, 1)]
-    failures = Playing(settings, tracks).play()
+    failures = Playing(settings, Ahead(args.files, args.as_is)).play()
     for failure in failures:
-        print(f"attune: {failure}", file=sys.stderr)
+        print(f"attune: {plain(failure)}", file=sys.stderr)
     return 1 if failures else 0
 
 
@@ -82,15 +87,48 @@ def _track(number: int, path: Path, as_is: bool) -> Track:
     return measured_track(number, path)
 
 
+class Ahead:
+    """Measures each file while the one before plays: an album would else begin in a minute."""
+
+    def __init__(self, files: list[Path], as_is: bool) -> None:
+        self.count = self.left = len(files)
+        self._ready: queue.Queue[Track] = queue.Queue(1)
+        threading.Thread(
+            target=self._work, args=(files, as_is), name="measure", daemon=True
+        ).start()
+
+    def next(self) -> Track | None:
+        """Return the next track; None while there is none."""
+        try:
+            track = self._ready.get_nowait()
+        except queue.Empty:
+            return None
+        self.left -= 1
+        return track
+
+    def _work(self, files: list[Path], as_is: bool) -> None:
+        for number, path in enumerate(files, 1):
+            try:
+                track = _track(number, path, as_is)
+            except Exception:
+                log.exception("%s cannot be measured", path)
+                track = _track(number, path, as_is=True)
+            self._ready.put(track)
+
+
 class Playing:
     """Plays a list to its end and shows where it is."""
 
-    def __init__(self, settings: Any, tracks: list[Track]) -> None:
+    def __init__(self, settings: Any, ahead: Ahead) -> None:
         from device.channels import BoundedQueue, LatestSlot
         from device.playback.messages import PlayerOrder
         from device.playback.player import PlayerWorker
 
-        self._tracks = tracks
+        self._ahead = ahead
+        self._wanted = True
+        """The player waits for a track."""
+        self._handed = 0
+        """The number of the track that the player has and has not begun."""
         self._orders: BoundedQueue[PlayerOrder] = BoundedQueue(16, drop="oldest")
         self._states: LatestSlot[PlayerState] = LatestSlot()
         self._events: BoundedQueue[PlayerEvent] = BoundedQueue(64, drop="oldest")
@@ -103,16 +141,15 @@ class Playing:
 
     def play(self) -> list[str]:
         """Play; return what went wrong, one line per file."""
-        from device.playback.messages import PlayNow, StopPlayback
+        from device.playback.messages import StopPlayback
 
         stop = threading.Event()
         thread = threading.Thread(target=self._serve, args=(stop,), name="player")
         thread.start()
-        waiting = list(self._tracks)
         try:
-            self._orders.put(PlayNow(waiting.pop(0)))
             while self._goes_on() and thread.is_alive():
-                self._follow(waiting)
+                self._hand_over()
+                self._follow()
                 self._show()
         except KeyboardInterrupt:
             self._orders.put(StopPlayback(FADE_S))
@@ -135,29 +172,42 @@ class Playing:
     def _goes_on(self) -> bool:
         from device.playback.program import MOST_FAILURES
 
-        return self._ended < len(self._tracks) and self._in_a_row < MOST_FAILURES
+        return self._ended < self._ahead.count and self._in_a_row < MOST_FAILURES
 
-    def _follow(self, waiting: list[Track]) -> None:
-        from device.playback.messages import QueueNext, TrackEnded, WantsNext
+    def _hand_over(self) -> None:
+        from device.playback.messages import QueueNext
+
+        if self._wanted and (track := self._ahead.next()) is not None:
+            self._wanted, self._handed = False, track.track_id
+            self._orders.put(QueueNext(track))
+
+    def _follow(self) -> None:
+        from device.playback.messages import TrackEnded, TrackStarted, WantsNext
 
         event = self._events.get(0.2)
+        if isinstance(event, TrackStarted | TrackEnded) and event.track_id == self._handed:
+            self._handed = 0
         if isinstance(event, TrackEnded):
             self._ended += 1
             failed = event.why == "failed"
             self._in_a_row = self._in_a_row + 1 if failed else 0
             if failed:
                 self._failures.append(event.message)
-        if isinstance(event, WantsNext) and waiting:
-            self._orders.put(QueueNext(waiting.pop(0)))
+        if isinstance(event, WantsNext):
+            # It may have asked once more before it met what it was handed.
+            self._wanted = self._handed == 0
 
     def _show(self) -> None:
         state = self._states.latest()
         if state is None or not sys.stdout.isatty():
             return
         title = state.track.path.name if state.track else ""
+        if not title and self._wanted and self._ahead.left:
+            title = "measuring the next file (--as-is does not)"
         minutes, seconds = divmod(int(state.position_s), 60)
-        line = f"{minutes}:{seconds:02d}  {title}  [{state.output}]  {state.message}"
-        print(f"\r\033[K{line[:150]}", end="", flush=True)
+        line = plain(f"{minutes}:{seconds:02d}  {title}  [{state.output}]  {state.message}")
+        width = shutil.get_terminal_size().columns - 1
+        print(f"\r\033[K{cut(line, width)}", end="", flush=True)
 
     @staticmethod
     def _clear_line() -> None:

@@ -11,6 +11,7 @@ import sys
 import threading
 import wave
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,12 @@ import pytest
 from catalog.track import Track
 from device.commands import play
 from device.commands.errors import CommandError
+from device.config import PlaybackSettings
 from device.playback import messages as m
 from device.playback import process, wire
 from device.playback.output import OutputError, list_outputs, open_output
 from device.playback.player import EngineLostError, PlayerWorker
+from device.readings import PlayerState
 from tests.device.playback.player_at_work import RATE_HZ, Playing, a_track
 from tests.fakes.sounds import sine, write_sound
 
@@ -265,6 +268,41 @@ def test_play_by_hand(
         assert file.getnframes() > 1.1 * RATE_HZ
     with pytest.raises(CommandError, match="no such file"):
         by_hand([str(tmp_path / "none.mp3")])
+
+
+def test_play_by_hand_begins_before_the_second_file_is_measured(
+    songs: list[Track], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An album of ten songs was silent for twenty seconds."""
+    sounds, in_time, measure = threading.Event(), [], play._track
+
+    def track(number: int, path: Path, as_is: bool) -> Track:
+        if number == 2:
+            in_time.append(sounds.wait(20))
+        return measure(number, path, as_is)
+
+    def show(playing: play.Playing) -> None:
+        if (state := playing._states.latest()) is not None and state.track is not None:
+            sounds.set()
+
+    monkeypatch.setattr(play, "_track", track)
+    monkeypatch.setattr(play.Playing, "_show", show)
+    assert by_hand(["--output", "null", str(songs[0].path), str(songs[1].path)]) == 0
+    assert in_time == [True]
+
+
+def test_the_line_of_play_fits_the_terminal_whatever_the_file_is_called(
+    songs: list[Track], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    track = replace(songs[0], path=Path("/music/a\n\x1b[31m" + "long name " * 20))
+    playing = play.Playing(PlaybackSettings(), play.Ahead([], as_is=True))
+    playing._states.put(PlayerState("playing", track=track))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    playing._show()
+    line = capsys.readouterr().out.removeprefix("\r\x1b[K")
+    assert line.startswith("0:00  a\ufffd\ufffd[31mlong name")
+    assert len(line) == 39
 
 
 def test_a_player_that_stops_for_good_is_one_line_by_hand(
