@@ -65,7 +65,7 @@ def as_text(found: dict[str, Any]) -> str:
         lines.append(f"{track['track_id']:>6}  {track['title']}{by}")
         lines.append(f"        {track['reason']}")
     if not found["tracks"]:
-        lines.append("the catalogue holds no tracks")
+        lines.append("the catalogue holds no tracks to choose from")
     return "\n".join(lines)
 
 

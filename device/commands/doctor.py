@@ -13,12 +13,15 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from device.commands.doctor_access import USER, barrier, barriers_to_broker, service_user
 from device.commands.errors import CommandError
 from device.commands.setup_files import READ_ONLY
 from device.config import SYSTEM_CONFIG, Settings, settings_file
+
+if TYPE_CHECKING:
+    from catalog.library import Library
 
 UNIT = "attune.service"
 SYSTEMD = Path("/run/systemd/system")
@@ -249,14 +252,32 @@ def _catalogue(settings: Settings) -> list[Finding]:
     folder = settings.catalog.folder
     try:
         with Library.open(folder) as library:
-            detail = f"{library.count} tracks in {folder}"
+            return [_tracks(library, folder)]
     except NoCatalogueError:
         advice = "attune catalog build DIR, where DIR holds your music"
         detail = f"none in {folder}: no music"
         return [Finding("catalogue", "missing", detail, advice)]
     except CatalogError as error:
         return [Finding("catalogue", "broken", str(error))]
-    return [Finding("catalogue", "ok", detail)]
+
+
+def _tracks(library: Library, folder: Path) -> Finding:
+    """Look for what the kiosk means when it finds nothing to play and sends its owner here."""
+    detail, advice = f"{library.count} tracks in {folder}", ""
+    if library.count == 0:
+        info = library.info()
+        if info.banned and info.tracks_in_store:
+            detail, advice = f"{detail}: they are banned", "attune catalog allow TRACK"
+        elif info.failures or info.without_evidence:
+            detail = f"{detail}: no file could be taken"
+            advice = "attune catalog info --failures says why"
+        else:
+            detail = f"{detail}: no music was found"
+            advice = "attune catalog build DIR, where DIR holds your music"
+    elif not any(os.path.exists(track.path) for track in library.tracks()):  # noqa: PTH110 - Path's raises where one may not look
+        detail = f"{detail}, and none of their files is there"
+        advice = "plug in the disk with the music, or attune catalog build DIR where it is now"
+    return Finding("catalogue", "missing" if advice else "ok", detail, advice)
 
 
 def _music(settings: Settings) -> list[Finding]:

@@ -90,6 +90,33 @@ def test_a_sound_card_that_is_named_and_not_there_is_missing(
     assert found["sound"]["status"] == "ok"
 
 
+def test_a_catalogue_with_nothing_to_play_is_not_called_ok(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The screen says that no track can be played, and that the doctor says what is wrong."""
+    folder = make_library(tmp_path / "catalogue", 1)
+    path = write(tmp_path, f'[catalog]\nfolder = "{folder}"\nmusic = []\n')
+
+    def catalogue() -> str:
+        found = findings(path, capsys)[1]["catalogue"]
+        assert found["status"] == "missing"
+        assert found["advice"]
+        return found["detail"]
+
+    assert catalogue() == f"1 tracks in {folder}, and none of their files is there"
+    assert cli.main(["catalog", "ban", "1", "--folder", str(folder)]) == 0
+    capsys.readouterr()
+    assert catalogue() == f"0 tracks in {folder}: they are banned"
+    for kind, reason in (("a.mp3", "no file could be taken"), ("a.txt", "no music was found")):
+        music = tmp_path / kind.replace(".", "")
+        music.mkdir()
+        (music / kind).write_bytes(b"junk")
+        build = ["catalog", "build", "--only", str(music), "--folder", str(folder)]
+        assert cli.main([*build, "--workers", "1"]) == 0
+        capsys.readouterr()
+        assert catalogue() == f"0 tracks in {folder}: {reason}"
+
+
 def test_what_belongs_to_another_user_is_not_called_missing(tmp_path: Path) -> None:
     """As `attune doctor` without sudo on an installed kiosk: the state is its own alone."""
     closed = tmp_path / "state"
