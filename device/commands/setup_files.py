@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from device.commands.errors import CommandError
 from device.commands.setup_questions import Answers
@@ -157,7 +158,8 @@ def as_value(value: Any) -> str:
 def adapt_services(answers: Answers, units: Path = UNITS) -> list[str]:
     """Let the services see the music and no more of the network than they need; start them."""
     music = [Path(one) for one in answers.get("catalog", "music", [])]
-    kiosk = ["[Service]", *_music_lines(music), *_network_lines(answers.get("mqtt", "host", ""))]
+    peers = [answers.get("mqtt", "host", ""), _host_of(answers.get("camera", "source", ""))]
+    kiosk = ["[Service]", *_music_lines(music), *_network_lines([one for one in peers if one])]
     watched = ["[Path]", "PathChanged=", *(f"PathChanged={_watched(folder)}" for folder in music)]
     try:
         _drop_in(units, "attune.service", kiosk)
@@ -186,15 +188,21 @@ def _watched(folder: Path) -> str:
     return str(folder).replace("%", "%%")
 
 
-def _network_lines(host: str) -> list[str]:
-    """Without a broker none but the box itself; with one by number that one alone."""
-    if not host:
-        return ["IPAddressAllow=", "IPAddressAllow=localhost"]
+def _host_of(camera: str) -> str:
+    """Return where a network camera is; empty for every other kind of camera."""
     try:
-        address = ipaddress.ip_address(host)
+        return urlsplit(camera).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _network_lines(peers: Iterable[str]) -> list[str]:
+    """Let in broker and network camera by their numbers; without both none but the box itself."""
+    try:
+        addresses = [str(ipaddress.ip_address(peer)) for peer in peers]
     except ValueError:
         return []  # A name may move within the house's network, and must be looked up there.
-    return ["IPAddressAllow=", f"IPAddressAllow=localhost {address}"]
+    return ["IPAddressAllow=", f"IPAddressAllow={' '.join(['localhost', *addresses])}"]
 
 
 def _drop_in(units: Path, unit: str, lines: list[str]) -> None:

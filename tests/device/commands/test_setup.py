@@ -268,6 +268,28 @@ def test_the_services_see_the_music_and_no_more(tmp_path: Path) -> None:
     assert not (tmp_path / "attune-catalog.service.d/setup.conf").exists()
 
 
+@pytest.mark.parametrize(
+    ("broker", "camera", "allowed"),
+    [
+        (None, "rtsp://eva:word@192.168.1.7:554/eye", "localhost 192.168.1.7"),
+        ("10.0.0.2", "http://[fd00::7]/eye", "localhost 10.0.0.2 fd00::7"),
+        ("10.0.0.2", "/dev/video0", "localhost 10.0.0.2"),
+        ("10.0.0.2", "http://door.lan/eye", None),
+        (None, "file:///srv/film.mp4", "localhost"),
+    ],
+)
+def test_the_service_reaches_its_network_camera(
+    tmp_path: Path, broker: str | None, camera: str, allowed: str | None
+) -> None:
+    given_answers = Answers()
+    given_answers.put("mqtt", host=broker)
+    given_answers.put("camera", source=camera)
+    setup_files.adapt_services(given_answers, tmp_path)
+    written = tmp_path / "attune.service.d/setup.conf"
+    lines = written.read_text().splitlines()[2:] if written.exists() else []
+    assert lines == ([] if allowed is None else ["IPAddressAllow=", f"IPAddressAllow={allowed}"])
+
+
 def test_what_cannot_be_written_is_said_before_the_first_question(tmp_path: Path) -> None:
     locked = tmp_path / "etc"
     locked.mkdir(mode=0o555)
