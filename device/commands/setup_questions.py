@@ -171,7 +171,9 @@ def _ask_identity(dialogue: Dialogue, answers: Answers) -> None:
     )
     name = dialogue.ask("Name of the box", answers.get("kiosk", "name", "Attune"), _name)
     proposed = re.sub(r"[^a-z0-9_]+", "_", name.lower()).strip("_")[:32]
-    if proposed in ("", NAMELESS):  # Two boxes that nobody named share one broker some day.
+    # Two boxes that nobody named share one broker some day; and the house that knows this one
+    # would take it for another.
+    if proposed in ("", NAMELESS) or answers.get("mqtt", "host", ""):
         proposed = own_kiosk_id()
     stable = answers.get("kiosk", "id", proposed)
     answers.put("kiosk", language=language, name=name, id=stable)
@@ -230,14 +232,16 @@ def _ask_music(dialogue: Dialogue, answers: Answers) -> None:
 
 
 def _ask_broker(dialogue: Dialogue, answers: Answers) -> None:
+    present = answers.get("mqtt", "host", "")
     host = dialogue.ask(
-        "MQTT broker of the house, as name or address (none: a minus sign)",
-        answers.get("mqtt", "host", "") or "-",
+        "MQTT broker of the house, as name or address (none: a minus sign)", present or "-"
     )
     if host == "-":
         answers.put("mqtt", host=None)
         return
-    tls = dialogue.yes("Is the connection encrypted (TLS)?", answers.get("mqtt", "tls", True))
+    # Offered to a new box; one that speaks to its broker without stays so.
+    encrypted = answers.get("mqtt", "tls", not present)
+    tls = dialogue.yes("Is the connection encrypted (TLS)?", encrypted)
     port = dialogue.ask("Its port", _offered_port(answers, tls), _port)
     ca_file = ""
     if tls:

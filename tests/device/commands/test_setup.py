@@ -91,6 +91,19 @@ def test_a_second_run_keeps_what_it_does_not_ask(tmp_path: Path) -> None:
     assert "# a word" in (tmp_path / "kiosk.toml.before-setup").read_text()
 
 
+def test_a_second_run_leaves_the_way_to_the_broker_as_it_is(tmp_path: Path) -> None:
+    """In a file written by hand much has its default: plain MQTT, and the box's own identity."""
+    config = tmp_path / "kiosk.toml"
+    config.write_text(
+        f'[kiosk]\nname = "Hall"\n[catalog]\nmusic = ["{tmp_path}"]\n[mqtt]\nhost = "10.0.0.7"\n'
+    )
+    before = load(config)
+    done = run_setup(config, *[""] * 12)
+    assert done.returncode == 0, done.stderr
+    after = load(config)
+    assert (after.kiosk.id, after.mqtt) == (before.kiosk.id, before.mqtt)
+
+
 @pytest.mark.parametrize("how_many", [0, 1, 4, 8])
 def test_answers_that_end_too_soon_change_nothing(tmp_path: Path, how_many: int) -> None:
     config = tmp_path / "kiosk.toml"
