@@ -360,9 +360,11 @@ _SHAPES = {
 def _describe(fault: Any) -> str:
     where = [str(part) for part in fault["loc"]]
     key = ".".join(where)
+    # What a whole table holds may be a secret, and goes into the log.
+    found = "" if isinstance(fault["input"], dict | list) else f", found {fault['input']!r}"
     if fault["type"] == "extra_forbidden":
         close = difflib.get_close_matches(where[-1], known_keys(*where[:-1]), 1, 0.5)
         hint = f"; did you mean '{close[0]}'?" if close else ""
         return f"unknown key '{key}'{hint}"
     message = _SHAPES.get(fault["type"], fault["msg"].removeprefix("Value error, "))
-    return f"'{key}': {message[0].lower()}{message[1:]}, found {fault['input']!r}"
+    return f"'{key}': {message[0].lower()}{message[1:]}{found}"

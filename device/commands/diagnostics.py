@@ -148,7 +148,8 @@ def _names_in(path: Path) -> set[str]:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return set()
-    return set(re.findall(r"""(?m)^\s*(?:host|username|name|id)\s*=\s*["'](.+?)["']""", text))
+    keys = "host|username|name|id|password_file"  # The last may hold the password itself.
+    return set(re.findall(rf"""(?m)^\s*(?:{keys})\s*=\s*["'](.+?)["']""", text))
 
 
 def _whose() -> set[str]:

@@ -62,6 +62,14 @@ def test_a_fault_is_told_in_the_words_of_the_file(data: dict[str, object], fault
         parse(data)
 
 
+@pytest.mark.parametrize("table", [{"password_file": "hunter2"}, [{"password_file": "hunter2"}]])
+def test_a_fault_of_a_whole_table_does_not_repeat_what_is_in_it(table: object) -> None:
+    """It goes into the log; and some write the password where its file belongs."""
+    with pytest.raises(ConfigError, match="'mqtt': ") as caught:
+        parse({"mqtt": table})
+    assert "hunter2" not in str(caught.value)
+
+
 def test_keys_that_do_not_fit_together_are_named_beside_one_that_is_wrong() -> None:
     mqtt: dict[str, object] = {"port": 0, "ca_file": "/ca", "password_file": "/p", "key_file": "/k"}
     with pytest.raises(ConfigError) as caught:

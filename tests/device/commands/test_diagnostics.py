@@ -179,3 +179,20 @@ def test_settings_that_cannot_be_used_do_not_stand_in_the_way(
         assert not [n for n in parts.namelist() if b"jones" in parts.read(n)]
         packages = json.loads(parts.read("versions.json"))["packages"]
     assert MASK not in packages.values()  # A version of four parts is no address.
+
+
+def test_a_password_in_settings_that_are_refused_stays_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log may still have it, from before it was left out of what is said."""
+    config, out = tmp_path / "kiosk.toml", tmp_path / "d.zip"
+    config.write_text('[mqtt]\npassword_file = "hunter2"\n')
+    monkeypatch.setattr(
+        "device.commands.diagnostics.PARTS",
+        (("log.txt", lambda _: "found {'password_file': 'hunter2'}\n"),),
+    )
+    assert main(["diagnostics", str(out), "--config", str(config)]) == 0
+    with zipfile.ZipFile(out) as parts:
+        said = "".join(parts.read(name).decode() for name in parts.namelist())
+    assert "password_file does nothing without a username" in said
+    assert "hunter2" not in said
