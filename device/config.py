@@ -16,12 +16,14 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
     model_validator,
 )
 
+from catalog.folders import from_home
 from device.identity import own_kiosk_id
 from device.readings import Strategy
 
@@ -40,7 +42,18 @@ def own_path(path: Path) -> Path:
         raise ValueError(f"there is no user {path.parts[0][1:]!r} here") from error
 
 
-OwnPath = Annotated[Path, AfterValidator(own_path)]
+def _named(value: Any) -> Any:
+    """Refuse an empty name: as a path it would be the folder in which the kiosk was started."""
+    if value == "":
+        raise ValueError("is empty: take the key out, for its default")
+    return value
+
+
+OwnPath = Annotated[Path, BeforeValidator(_named), AfterValidator(own_path)]
+EMPTY_IS_NONE = BeforeValidator(lambda value: None if value == "" else value)
+"""For a file that one can do without, as an empty host is no broker."""
+FromHome = AfterValidator(lambda text: str(from_home(text)) if text.startswith("~") else text)
+"""For a text that may be the path of a file."""
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -103,7 +116,7 @@ class KioskSettings(Section):
 
 
 class CameraSettings(Section):
-    source: Annotated[str, Field(min_length=1)] = "auto"
+    source: Annotated[str, Field(min_length=1), FromHome] = "auto"
     """``auto``, an index, /dev/video..., ``csi`` (a Raspberry Pi's own; ``csi:1`` is the second),
     the address of a network camera's stream, a video file, a still picture, ``builtin`` or
     ``none``."""
@@ -165,7 +178,7 @@ class StrategySettings(Section):
 class CatalogSettings(Section):
     folder: OwnPath = Path("~/.local/share/attune/catalogue")
     music: tuple[OwnPath, ...] = ()
-    dlut_lexicon: OwnPath | None = None
+    dlut_lexicon: Annotated[OwnPath | None, EMPTY_IS_NONE] = None
     """The DLUT ontology (.xlsx) by which builds and imports read Chinese words."""
 
 
@@ -177,7 +190,7 @@ class RecommenderSettings(Section):
 
 
 class PlaybackSettings(Section):
-    output: str = "auto"
+    output: Annotated[str, FromHome] = "auto"
     """``auto``, the stable name of a sound card, ``null`` or a path ending in .wav."""
     volume_percent: Percent = 70.0
     crossfade_s: Annotated[float, Field(ge=0, le=15)] = 4.0
@@ -196,14 +209,14 @@ class MqttSettings(Section):
     """Empty: no broker."""
     port: Annotated[int, Field(ge=1, le=65535)] = 1883
     username: str = ""
-    password_file: SecretPath | None = None
+    password_file: Annotated[SecretPath | None, EMPTY_IS_NONE] = None
     """Read at every connection; a line end at its end does not count. The installed kiosk reads
     systemd's copy, so a new password counts after `systemctl restart attune`."""
     tls: bool = False
-    ca_file: OwnPath | None = None
+    ca_file: Annotated[OwnPath | None, EMPTY_IS_NONE] = None
     """Default: the authorities the system trusts."""
-    cert_file: OwnPath | None = None
-    key_file: SecretPath | None = None
+    cert_file: Annotated[OwnPath | None, EMPTY_IS_NONE] = None
+    key_file: Annotated[SecretPath | None, EMPTY_IS_NONE] = None
     base_topic: Annotated[str, Field(max_length=100, pattern=_TOPIC)] = "attune"
     discovery_prefix: Annotated[str, Field(max_length=100, pattern=rf"^$|{_TOPIC}")] = (
         "homeassistant"
@@ -297,7 +310,7 @@ def load(path: Path) -> Settings:
         ConfigError: the file is missing, is no TOML, or holds any fault; all are named.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # Some editors begin with a mark (BOM).
     except OSError as error:
         raise ConfigError(path, [f"cannot be read: {error.strerror}"]) from error
     except UnicodeDecodeError as error:
@@ -321,7 +334,7 @@ def settings_file(given: Path | None = None) -> Path | None:
         given = Path(os.environ["ATTUNE_CONFIG"])
     if given is None and SYSTEM_CONFIG.is_file():
         given = SYSTEM_CONFIG
-    return given
+    return given and from_home(given)  # The shell leaves --config=~/kiosk.toml as it is.
 
 
 def parse(data: dict[str, Any], path: OwnPath = Path("kiosk.toml")) -> Settings:

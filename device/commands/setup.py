@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from catalog.folders import from_home
 from device.commands.errors import CommandError
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def run(args: argparse.Namespace) -> int:
     from device.commands.setup_questions import Dialogue, ask_all
     from device.config import SYSTEM_CONFIG
 
-    path = (args.config or Path(os.environ.get("ATTUNE_CONFIG") or SYSTEM_CONFIG)).absolute()
+    named = args.config or os.environ.get("ATTUNE_CONFIG") or SYSTEM_CONFIG
+    path = from_home(named).absolute()
     services = path == SYSTEM_CONFIG
     setup_files.check_writable(path)
     before = _present(path)
@@ -80,7 +82,7 @@ def _present(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise CommandError(f"{path}: cannot be taken over: {error}; mend or move it") from error
     elsewhere = tables.copy()

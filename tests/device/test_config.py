@@ -53,6 +53,7 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path, content: bytes, fault: 
         ({"kiosk": 3}, "'kiosk': input should be a table: "),
         ({"catalog": {"folder": "~no such user/x"}}, "there is no user 'no such user' here"),
         ({"kiosk": {"state_dir": "a\0b"}}, "no path holds a NUL"),
+        ({"kiosk": {"state_dir": ""}}, "'kiosk.state_dir': is empty: take the key out"),
         ({"mqtt": {"password_file": "/x"}}, "'mqtt': password_file does nothing"),
         ({"recommender": {"repeat_after_s": float("inf")}}, "a finite number, found inf"),
     ],
@@ -60,6 +61,29 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path, content: bytes, fault: 
 def test_a_fault_is_told_in_the_words_of_the_file(data: dict[str, object], fault: str) -> None:
     with pytest.raises(ConfigError, match=fault):
         parse(data)
+
+
+def test_an_empty_name_of_a_file_one_can_do_without_is_none() -> None:
+    mqtt = parse({"mqtt": dict.fromkeys(("password_file", "ca_file", "cert_file"), "")}).mqtt
+    assert (mqtt.password_file, mqtt.ca_file, mqtt.cert_file) == (None, None, None)
+
+
+def test_every_path_may_begin_at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shell leaves --config=~/kiosk.toml as it is, and systemd knows no ~ at all."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "kiosk.toml").write_text(
+        '[camera]\nsource = "~/film.mp4"\n[playback]\noutput = "~/played.wav"\n'
+    )
+    settings = find_and_load(Path("~/kiosk.toml"))
+    assert settings.camera.source == f"{tmp_path}/film.mp4"
+    assert settings.playback.output == f"{tmp_path}/played.wav"
+
+
+def test_a_mark_at_the_beginning_of_the_file_is_no_fault(tmp_path: Path) -> None:
+    """Some editors write one (BOM), and show nothing of it."""
+    path = tmp_path / "kiosk.toml"
+    path.write_text('[kiosk]\nname = "Hall"\n', encoding="utf-8-sig")
+    assert load(path).kiosk.name == "Hall"
 
 
 @pytest.mark.parametrize("table", [{"password_file": "hunter2"}, [{"password_file": "hunter2"}]])

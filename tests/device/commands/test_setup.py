@@ -191,6 +191,17 @@ def test_what_is_written_holds_wherever_the_kiosk_is_started(
     assert load(tmp_path / "kiosk.toml").mqtt.password_file == tmp_path / "mqtt-password"
 
 
+def test_settings_at_home_are_found_by_every_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After --config= most leave the ~ as it is; and an editor may have left a mark (BOM)."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    config = tmp_path / "kiosk.toml"
+    config.write_text('[kiosk]\nid = "old_id"\n', encoding="utf-8-sig")
+    assert run_setup(Path("~/kiosk.toml"), *answers(tmp_path)).returncode == 0
+    assert (load(config).kiosk.id, load(config).kiosk.name) == ("old_id", "Hall 2")
+
+
 def test_wrong_answers_are_asked_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
