@@ -169,7 +169,12 @@ def _secret(path: Path) -> str:
 
 
 def _write(path: Path, parts: dict[str, str]) -> None:
-    """Write for the owner's eyes alone; one that is there is not overwritten, none left half."""
+    """Write for the owner's eyes alone; one that is there is not overwritten, none left half.
+
+    The owner who needed sudo for it has to look at it, and to pass it on.
+    """
+    from device.commands.setup_files import give_to_asker
+
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in parts.items():
@@ -178,6 +183,7 @@ def _write(path: Path, parts: dict[str, str]) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content.getvalue())
+            give_to_asker(handle)
     except OSError:
         path.unlink()
         raise

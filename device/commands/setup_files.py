@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tomllib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -127,10 +128,16 @@ def _replace(path: Path, text: str, mode: int) -> None:
 def _make_folder(folder: Path) -> str:
     """Make a folder for music, readable for the services, that belongs to whoever ran sudo."""
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    give_to_asker(folder)
+    return f"made {folder}: put your music there"
+
+
+def give_to_asker(place: Path | int) -> None:
+    """Let a file or folder belong to whoever ran sudo; nothing where nobody did."""
     owner = os.environ.get("SUDO_UID", ""), os.environ.get("SUDO_GID", "")
     if os.geteuid() == 0 and all(part.isdigit() for part in owner):
-        os.chown(folder, *map(int, owner))
-    return f"made {folder}: put your music there"
+        with suppress(PermissionError):  # A stick formatted for Windows knows no owners.
+            os.chown(place, *map(int, owner))
 
 
 def as_toml(tables: Mapping[str, Mapping[str, Any]]) -> str:

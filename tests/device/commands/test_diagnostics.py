@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import signal
 import zipfile
@@ -105,6 +106,24 @@ def test_a_password_in_the_place_of_its_file_stays_out() -> None:
     assert "hunter2" not in redact("[mqtt] password_file hunter2: No such file or directory")
     redact = Redaction(parse({"mqtt": {"username": "eva", "password_file": "/etc/attune/word"}}))
     assert "/etc/attune/word:" in redact("[mqtt] password_file /etc/attune/word: No such file")
+
+
+def test_with_sudo_the_archive_is_of_whoever_asked(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[int, ...]] = []
+
+    def chown(_: int, *owner: int) -> None:
+        given.append(owner)
+        raise PermissionError  # As on a stick that knows no owners: the archive is written there.
+
+    monkeypatch.setattr("device.commands.diagnostics.PARTS", ())
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "chown", chown)
+    monkeypatch.setenv("SUDO_UID", "1234")
+    monkeypatch.setenv("SUDO_GID", "1235")
+    assert main(["diagnostics", str(tmp_path / "d.zip"), "--config", str(config)]) == 0
+    assert given == [(1234, 1235)]
 
 
 def test_no_half_archive_stays_on_a_full_disk(
