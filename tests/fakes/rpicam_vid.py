@@ -11,6 +11,7 @@ import argparse
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 CAMERA = "RPICAM_CAMERA"
@@ -26,6 +27,16 @@ def install(folder: Path) -> None:
              "from tests.fakes.rpicam_vid import main", "sys.exit(main())")  # fmt: skip
     program.write_text("\n".join(lines))
     program.chmod(0o755)
+
+
+def running(folder: Path) -> list[int]:
+    """Return the processes of the program in ``folder``."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # It may just have ended.
+            if str(folder / "rpicam-vid").encode() in (process / "cmdline").read_bytes():
+                found.append(int(process.name))
+    return found
 
 
 def main() -> int:

@@ -13,6 +13,7 @@ import pytest
 
 from device.sensing.pictures import BUILTIN
 from firmware_bridge.simulator import JUNK, Faults, SimulatedSensor
+from tests.fakes import rpicam_vid
 from tests.fakes.alsa_devices import NO_CARD, PULSE, RECORDER, PulseServer
 from tests.fakes.kiosk_at_work import QUICK_VISIT, KioskAtWork, mqtt_json
 from tests.fakes.serial_wire import OddBaudSensor
@@ -72,6 +73,33 @@ def test_camera_unplugged_in_mid_visit_and_back(watched: WatchedKiosk) -> None:
     watched.says("camera_in_use", "ON")
     watched.says("problem", "OFF")
     music_goes_on(watched)
+
+
+def test_ribbon_camera_without_its_program_and_broken_off(watched: WatchedKiosk) -> None:
+    watched.configure(camera={"source": "csi"}, visit=SLOW_LOOK)
+    programs = watched.folder / "programs"
+    programs.mkdir()
+    watched.open_eyes({"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"})
+    watched.finger.lift_finger(False)
+    watched.wait_for_log("visit state: sensing")
+    watched.sees("The camera cannot be used")
+    lacking = "csi: rpicam-vid is not there: sudo apt install rpicam-apps-lite"
+    assert lacking in watched.house.wait_for(watched.topic("problem/attributes"))
+    watched.say("say_mood", "calm and happy")
+    watched.wait_for_log("playing track", 40)
+    rpicam_vid.install(programs)
+    watched.says("camera_in_use", "ON", 40)
+    watched.says("problem", "OFF")
+    assert watched.log.count(lacking) == 1  # Though it was looked for every second.
+    (program,) = rpicam_vid.running(programs)
+    os.kill(program, signal.SIGKILL)
+    watched.wait_for_log("WARNING device.sensing.camera: camera: csi: the camera has stopped")
+    watched.wait_for_log("camera open: csi", 20, 2)
+    watched.says("camera_in_use", "ON")
+    music_goes_on(watched)
+    watched.say("camera_allowed", "OFF")
+    watched.says("camera_in_use", "OFF")
+    watched.wait_until(lambda: not rpicam_vid.running(programs), 5, "the end of rpicam-vid")
 
 
 @pytest.mark.parametrize(

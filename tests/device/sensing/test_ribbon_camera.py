@@ -23,10 +23,10 @@ from tests.fakes import rpicam_vid
 
 
 @pytest.fixture(autouse=True)
-def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     rpicam_vid.install(tmp_path)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    return tmp_path / "rpicam-vid"
+    return tmp_path
 
 
 def settings(**values: object) -> CameraSettings:
@@ -37,18 +37,6 @@ def opened(**values: object) -> RibbonSource:
     source = open_source(settings(**values))
     assert isinstance(source, RibbonSource)
     return source
-
-
-def running(program: Path) -> list[str]:
-    """Return the processes of the program, by number."""
-    found = []
-    for line in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if str(program).encode() in line.read_bytes():
-                found.append(line.parent.name)
-        except OSError:  # It has just ended.
-            continue
-    return found
 
 
 @pytest.mark.parametrize("size", [(640, 480), (320, 240), (500, 301)])
@@ -83,18 +71,18 @@ def test_after_a_pause_the_newest_picture_is_read() -> None:
     assert after - before >= 2 * rpicam_vid.Y_STEP
 
 
-def test_closing_ends_the_program_at_once(program: Path) -> None:
+def test_closing_ends_the_program_at_once(programs: Path) -> None:
     source = opened()
     source.read()
-    assert len(running(program)) == 1
+    assert len(rpicam_vid.running(programs)) == 1
     time.sleep(0.5)  # It waits for the pipe to be read.
     began = time.monotonic()
     source.close()
     assert time.monotonic() - began < ribbon_camera.CLOSING_S
-    assert running(program) == []
+    assert rpicam_vid.running(programs) == []
 
 
-def test_it_is_open_only_while_it_may_be(program: Path) -> None:
+def test_it_is_open_only_while_it_may_be(programs: Path) -> None:
     frames: LatestSlot[Frame] = LatestSlot()
     allowed, stop = threading.Event(), threading.Event()
     worker = CameraWorker(settings(), frames, LatestSlot(), allowed)
@@ -102,20 +90,20 @@ def test_it_is_open_only_while_it_may_be(program: Path) -> None:
     thread.start()
     try:
         for _ in range(2):
-            assert running(program) == []
+            assert rpicam_vid.running(programs) == []
             version = frames.wait_newer(0, 0)[0]
             allowed.set()
             _, frame = frames.wait_newer(version, 5)
             assert frame is not None and frame.pixels.shape == (480, 640, 3)
             allowed.clear()
             end = time.monotonic() + 2
-            while running(program) and time.monotonic() < end:
+            while rpicam_vid.running(programs) and time.monotonic() < end:
                 time.sleep(0.02)
             assert frames.latest() is None, "no frame outlives the permission"
     finally:
         stop.set()
         thread.join(5)
-    assert running(program) == []
+    assert rpicam_vid.running(programs) == []
 
 
 @pytest.mark.parametrize(
@@ -127,14 +115,14 @@ def test_it_is_open_only_while_it_may_be(program: Path) -> None:
     ],
 )
 def test_a_camera_that_is_not_there_is_said_in_its_words(
-    monkeypatch: pytest.MonkeyPatch, program: Path, camera: str, source: str, said: str
+    monkeypatch: pytest.MonkeyPatch, programs: Path, camera: str, source: str, said: str
 ) -> None:
     monkeypatch.setenv(rpicam_vid.CAMERA, camera)
     monkeypatch.setattr(ribbon_camera, "OPENING_S", 3.0)
     with closing(opened(source=source)) as found, pytest.raises(CameraError) as raised:
         found.read()
     assert str(raised.value).startswith(said)
-    assert running(program) == []
+    assert rpicam_vid.running(programs) == []
 
 
 def test_the_second_camera_is_the_second(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,7 +146,7 @@ def test_without_the_program_its_package_is_named(
         open_source(settings())
 
 
-def test_a_program_that_cannot_be_started_is_named(program: Path) -> None:
-    program.write_text("#!/nowhere/python\n")
+def test_a_program_that_cannot_be_started_is_named(programs: Path) -> None:
+    (programs / "rpicam-vid").write_text("#!/nowhere/python\n")
     with pytest.raises(CameraError, match="rpicam-vid: cannot be started: No such file"):
         open_source(settings())
