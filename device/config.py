@@ -256,6 +256,8 @@ class ScreenSettings(Section):
     mode: Literal["auto", "fullscreen", "window", "none"] = "auto"
     width_px: Annotated[int, Field(ge=320, le=7680)] = 1024
     height_px: Annotated[int, Field(ge=240, le=4320)] = 600
+    rotate_deg: Literal[0, 90, 180, 270] = 0
+    """How far the picture is turned clockwise, for a panel that hangs on its side or its head."""
     high_contrast: bool = False
     large_type: bool = False
     reduced_motion: bool = False

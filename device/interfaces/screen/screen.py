@@ -24,6 +24,7 @@ from device.interfaces.screen.display import (
 )
 from device.interfaces.screen.hands import Hands
 from device.interfaces.screen.motion import Fade, MoodGlide
+from device.interfaces.screen.mounting import Mounting
 from device.interfaces.screen.parts import kit_for
 from device.interfaces.screen.view import ScreenView
 from device.readings import Clock, Command, KioskState, VisitState, WorkerHealth
@@ -104,6 +105,7 @@ class Screen:
         self._canvas = Canvas()
         self._page = pygame.Surface((1, 1), 0, 32)
         self._fade = Fade(settings.reduced_motion)
+        self._mounting = Mounting(settings.rotate_deg)
         self._message = ""
         self._status: Literal["starting", "running", "failed", "stopped"] = "starting"
         self._drawn_at = -1e9
@@ -201,7 +203,8 @@ class Screen:
                 stop.set()
             return
         self._hands.follow(state, now_s)
-        view = self._view(surface.get_size(), state, now_s)
+        size = self._mounting.hang(surface).get_size()
+        view = self._view(size, state, now_s)
         touched = False
         for event in events:
             touched = self._handle(event, state, view, stop) or touched
@@ -211,7 +214,7 @@ class Screen:
         if now_s - self._drawn_at < interval_s * 0.9:
             return
         self._glide.follow(state, now_s)
-        self._draw(surface, state, self._hands.view(self._view(surface.get_size(), state, now_s)))
+        self._draw(surface, state, self._hands.view(self._view(size, state, now_s)))
 
     def _view(self, size: tuple[int, int], state: KioskState, now_s: float) -> ScreenView:
         return ScreenView(
@@ -229,16 +232,17 @@ class Screen:
             cover=self._covers.cover(state.player.track),
         )
 
-    def _draw(self, surface: pygame.Surface, state: KioskState, view: ScreenView) -> None:
+    def _draw(self, panel: pygame.Surface, state: KioskState, view: ScreenView) -> None:
         self._drawn_at = view.now_s
-        if self._page.get_size() != surface.get_size():
-            self._page = pygame.Surface(surface.get_size(), 0, 32)
+        front = self._mounting.hang(panel)
+        if self._page.get_size() != front.get_size():
+            self._page = pygame.Surface(front.get_size(), 0, 32)
             self._canvas.forget()
         scene = compose(state, view)
         changed = self._canvas.paint(self._page, scene, kit_for(view))
-        changed = self._fade.show(surface, self._page, changed, scene.name, view.now_s)
+        changed = self._fade.show(front, self._page, changed, scene.name, view.now_s)
         if changed:
-            pygame.display.update([tuple(area) for area in changed])
+            pygame.display.update([tuple(area) for area in self._mounting.show(panel, changed)])
             self.frames_drawn += 1
 
     def _handle(
@@ -252,14 +256,14 @@ class Screen:
         elif event.type in {pygame.VIDEORESIZE, pygame.VIDEOEXPOSE, pygame.WINDOWEXPOSED}:
             self._canvas.forget()
         elif event.type == pygame.MOUSEBUTTONDOWN and event.button == 1:
-            commands = hands.press(state, view, *event.pos)
+            commands = hands.press(state, view, *self._mounting.upright(*event.pos))
         elif event.type == pygame.MOUSEBUTTONUP and event.button == 1:
-            commands = hands.release(state, view, *event.pos)
+            commands = hands.release(state, view, *self._mounting.upright(*event.pos))
         elif event.type == pygame.MOUSEMOTION:
             if not getattr(event, "touch", False):
                 pygame.mouse.set_visible(True)
             if event.buttons[0]:
-                commands = hands.drag(state, view, *event.pos)
+                commands = hands.drag(state, view, *self._mounting.upright(*event.pos))
         elif event.type in {pygame.KEYDOWN, pygame.KEYUP}:
             commands = self._key(event, state, view)
         elif event.type == pygame.TEXTINPUT:

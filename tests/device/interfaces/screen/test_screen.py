@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pygame
 import pytest
 
@@ -12,6 +13,9 @@ from device.channels import BoundedQueue, LatestSlot
 from device.config import ScreenSettings
 from device.interfaces.screen import Screen, compose
 from device.interfaces.screen import screen as screen_module
+from device.interfaces.screen.area import Area
+from device.interfaces.screen.canvas import render
+from device.interfaces.screen.mounting import Mounting
 from device.readings import Command, Dislike, KioskState, Pause, Start
 from tests.fakes.kiosk_states import IDLE, PLAYING, SENSING
 from tests.fakes.screens import view
@@ -86,6 +90,37 @@ def test_shows_states_and_hands_on_touches() -> None:
     assert got == [Start(source="screen"), Pause(source="screen")]
     assert stage.beats > 3
     assert not pygame.display.get_init()
+
+
+@pytest.mark.parametrize("rotate_deg", [90, 180, 270])
+def test_a_panel_that_hangs_otherwise_shows_the_same_and_is_touched_there(rotate_deg: int) -> None:
+    size = (480, 800) if rotate_deg % 180 else (800, 480)
+    settings = SETTINGS.model_copy(update={"rotate_deg": rotate_deg, "reduced_motion": True})
+    stage = Stage(settings.model_copy(update={"width_px": size[0], "height_px": size[1]}))
+    got: list[Command | None] = []
+    shown: list[pygame.Surface] = []
+
+    def script() -> None:
+        stage.states.put(IDLE)
+        assert stage.until(lambda: stage.screen.frames_drawn > 0)
+        display = pygame.display.get_surface()
+        assert display is not None
+        shown.append(display.copy())
+        part = compose(IDLE, view()).part("begin")
+        assert part is not None
+        spot = Area(*part.area.centre, 1, 1)
+        panel = pygame.Surface(size)
+        mounting = Mounting(rotate_deg)
+        mounting.hang(panel)
+        for kind in (pygame.MOUSEBUTTONDOWN, pygame.MOUSEBUTTONUP):
+            pygame.event.post(pygame.Event(kind, button=1, pos=mounting.turned(spot)[:2]))
+        got.append(stage.commands.get(3.0))
+
+    stage.play(script)
+    assert got == [Start(source="screen")]
+    upright = pygame.transform.rotate(shown[0], rotate_deg)
+    expected = render(IDLE, view(reduced_motion=True))
+    assert np.array_equal(pygame.surfarray.array3d(upright), pygame.surfarray.array3d(expected))
 
 
 def test_a_key_that_is_held_is_pressed_once() -> None:
