@@ -83,6 +83,27 @@ class OpenSound:
                 bad = 0
             yield from frames
 
+    def rest_s(self) -> float:
+        """Read on to the end without decoding and return how long it lasts; 0 where not told.
+
+        Raises:
+            av.error.FFmpegError: the disk fails; what else is wrong is the end.
+        """
+        import av.error
+
+        ticks = 0
+        packets = self.container.demux(self.stream)
+        while True:
+            try:
+                ticks += next(packets).duration or 0
+            except StopIteration:
+                break
+            except av.error.FFmpegError as error:
+                if is_passing(error):
+                    raise
+                break
+        return float(ticks * self.stream.time_base)
+
     def close(self) -> None:
         """Release the file."""
         self.container.close()

@@ -106,14 +106,22 @@ def _measure_stream(file: OpenSound, layout: str) -> SoundMeasure:
     if ends.first is None:
         raise SoundFileError("is silent from beginning to end")
     measured_s = ends.samples / rate
-    declared_s = file.duration_s or 0.0
     return SoundMeasure(
-        duration_s=measured_s if whole else max(measured_s, declared_s),
+        duration_s=measured_s if whole else _length_s(file, measured_s),
         integrated_loudness_lufs=_loudness(facts),
         true_peak_dbtp=_peak(facts),
         lead_silence_s=ends.first / rate,
         tail_silence_s=max(0.0, (ends.samples - 1 - ends.last) / rate) if whole else 0.0,
     )
+
+
+def _length_s(file: OpenSound, measured_s: float) -> float:
+    """Return the length of a file of which only the beginning was decoded.
+
+    An MP3 declares none: what stands for it may be half or double of it.
+    """
+    rest_s = file.rest_s()
+    return measured_s + rest_s if rest_s else max(measured_s, file.duration_s or 0.0)
 
 
 def _filtered(file: OpenSound, layout: str) -> Iterator[Any]:
