@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from catalog.folders import from_home
 from catalog.plain import cut, plain
 from device.commands.errors import CommandError
 
@@ -53,6 +54,10 @@ def run(args: argparse.Namespace) -> int:
     if missing:
         raise CommandError(f"no such file: {', '.join(missing)}")
     settings = _settings(args)
+    out = from_home(settings.output)
+    for path in args.files:
+        if out.suffix.lower() == ".wav" and out.exists() and out.samefile(path):
+            raise CommandError(f"the output is {path} itself: choose another name", exit_code=2)
     failures = Playing(settings, Ahead(args.files, args.as_is)).play()
     for failure in failures:
         print(f"attune: {plain(failure)}", file=sys.stderr)

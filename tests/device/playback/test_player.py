@@ -270,6 +270,14 @@ def test_play_by_hand(
         by_hand([str(tmp_path / "none.mp3")])
 
 
+def test_play_by_hand_does_not_record_over_what_it_plays(tmp_path: Path) -> None:
+    song = write_sound(tmp_path / "song.wav", sine(1.2))
+    before = song.read_bytes()
+    with pytest.raises(CommandError, match=r"the output is .*song\.wav itself"):
+        by_hand(["--output", str(song), "--as-is", str(song)])
+    assert song.read_bytes() == before
+
+
 def test_play_by_hand_begins_before_the_second_file_is_measured(
     songs: list[Track], monkeypatch: pytest.MonkeyPatch
 ) -> None:
