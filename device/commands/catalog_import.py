@@ -91,7 +91,14 @@ def _mapping(text: str) -> dict[str, str]:
     pairs = [part.partition("=") for part in text.split(",")]
     if not all(field and sign and column for field, sign, column in pairs):
         raise argparse.ArgumentTypeError(f"must be FIELD=COLUMN,... found {text!r}")
-    return {field.strip(): column.strip() for field, _, column in pairs}
+    told = {field.strip(): column.strip() for field, _, column in pairs}
+    from catalog.builder.tables import KNOWN_NAMES
+
+    if unknown := told.keys() - KNOWN_NAMES.keys():
+        raise argparse.ArgumentTypeError(
+            f"there is no field {', '.join(sorted(unknown))}; there are {', '.join(KNOWN_NAMES)}"
+        )
+    return told
 
 
 def _range(text: str) -> tuple[float, float]:

@@ -178,6 +178,16 @@ def test_wrong_arguments_are_refused(words: tuple[str, ...]) -> None:
     assert stop.value.code == 2
 
 
+def test_a_column_for_a_field_that_there_is_not_is_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It was left aside in silence, and every row counted by its title alone."""
+    with pytest.raises(SystemExit) as stop:
+        attune("import", "labels", "x.csv", "--map", "arist=band")
+    assert stop.value.code == 2
+    assert "no field arist; there are title, artist" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "words", [("query", "--va", "0,0"), ("explain", "1"), ("info",), ("map", "x.png")]
 )
