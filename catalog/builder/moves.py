@@ -10,6 +10,7 @@ from pathlib import Path
 
 from catalog.analysis import KnownFile, TrackAnalysis
 from catalog.builder.analyse import digest_of
+from catalog.builder.progress import Progress
 from catalog.builder.scan import FoundFile
 from catalog.sound_file import SoundFileError
 from catalog.store_writer import StoreWriter
@@ -72,11 +73,13 @@ def _digests(
 ) -> dict[Path, bytes]:
     """Return the digests of the files that may hold a known content."""
     sizes = store.known_sizes() if todo else set()
+    maybe = [file for file in todo if file.stamp.size in sizes and not _is_as_before(file, known)]
     digests = {}
-    for file in todo:
-        if file.stamp.size in sizes and not _is_as_before(file, known):
+    with Progress(len(maybe), "files looked for among what is known") as progress:
+        for file in maybe:
             with suppress(SoundFileError):  # The analysis will meet it again and say why.
                 digests[file.path] = digest_of(file.path)
+            progress.step(file.path.name)
     return digests
 
 

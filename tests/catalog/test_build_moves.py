@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,18 @@ def test_what_is_new_changed_moved_and_gone_is_noticed(music: Path, catalogue: P
     report = build([music], catalogue, ONE)
     assert (report.analysed, report.removed, report.in_index) == (1, 1, 2)
     assert titles(catalogue) == ["Now grief", "Sad tears"]
+
+
+def test_on_a_terminal_one_sees_how_far_a_library_that_moved_was_looked_at(
+    music: Path, catalogue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of it is read to know it again: many minutes, in which nothing was shown."""
+    build([music], catalogue, ONE)
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    assert build([music.rename(music.with_name("elsewhere"))], catalogue, ONE).moved == 2
+    assert "\r2 of 2 files looked for among what is known" in terminal.getvalue()
 
 
 def test_a_file_that_gets_other_tags_stays_banned_and_labelled_and_keeps_its_number(
