@@ -51,6 +51,12 @@ def test_picture_inside_the_track(tmp_path: Path) -> None:
     assert cover is not None and cover.get_at((10, 10))[:3] == (200, 40, 40)
 
 
+def test_picture_inside_a_track_whose_name_ends_in_another_format(tmp_path: Path) -> None:
+    save(tmp_path / "art.png", (64, 64))
+    song = song_with((tmp_path / "art.png").read_bytes(), tmp_path / "song.m4a")
+    assert find_cover(song) is not None
+
+
 def test_one_that_cannot_be_shown_does_not_stand_in_the_way_of_the_next(tmp_path: Path) -> None:
     song = song_with(b"RIFF\0\0\0\0WEBPVP8 ", tmp_path / "song.mp3")
     (tmp_path / "cover.jpg").write_bytes(b"\xff\xd8 damaged")
