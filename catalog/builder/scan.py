@@ -20,6 +20,9 @@ SIDECAR_EXTENSIONS = (".lrc", ".txt")
 """Lyrics beside ``song.mp3`` are ``song.lrc`` (preferred) or ``song.txt``."""
 
 
+BINS = frozenset({"$recycle.bin", "recycler", "recycled", "#recycle"})
+"""Where Windows (by its versions) and Synology's disks keep what was deleted; in small letters."""
+
 AWAY = "is not there now; the tracks below it stay in the catalogue"
 """Said of a folder named before: a disk that is not plugged in."""
 
@@ -70,7 +73,7 @@ def scan(folders: Sequence[Path]) -> Scan:
 
     Links are followed as long as they stay below ``folders``: nothing else may be read. A folder
     is visited once however many links lead to it, so a loop of links ends. Hidden files and
-    folders are left out.
+    folders are left out, and bins with what was deleted.
     """
     result = Scan()
     tops = [Path(os.path.realpath(folder)) for folder in folders]  # Path's raises for loops.
@@ -107,7 +110,7 @@ def _walk(top: Path, ground: _Ground, result: Scan) -> Iterator[list[os.DirEntry
                 continue
             ground.visited.add(inode)
             with os.scandir(folder) as listing:
-                entries = [entry for entry in listing if not entry.name.startswith(".")]
+                entries = [entry for entry in listing if not _is_hidden(entry.name)]
         except OSError as error:
             is_away = folder == top and isinstance(error, _GONE)
             _note(result, folder, AWAY if is_away else f"cannot be read: {error.strerror}")
@@ -119,6 +122,10 @@ def _walk(top: Path, ground: _Ground, result: Scan) -> Iterator[list[os.DirEntry
             elif entry.is_symlink():
                 _note_lost(entry, others, result)
         yield entries
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name.lower() in BINS
 
 
 def _note(result: Scan, path: str | Path, reason: str) -> None:

@@ -26,6 +26,13 @@ def test_music_is_found_sorted_and_the_rest_left_alone(tmp_path: Path) -> None:
     assert not found.problems
 
 
+def test_what_was_deleted_in_windows_or_on_a_network_disk_is_not_taken(tmp_path: Path) -> None:
+    kept = touch(tmp_path / "recycled sounds/1.mp3")
+    for name in ("$RECYCLE.BIN/S-1-5-21/$R1.mp3", "RECYCLER/S-1/Dc1.mp3", "a/#recycle/1.mp3"):
+        touch(tmp_path / name)
+    assert [file.path for file in scan([tmp_path]).files] == [kept]
+
+
 def test_the_stamp_changes_with_the_file_and_with_its_lyrics(tmp_path: Path) -> None:
     song = touch(tmp_path / "a.mp3")
     first = scan([tmp_path]).files[0]
