@@ -31,6 +31,9 @@ _LRC_MARKS = re.compile(r"\[[^\]\n]*\]|<\d+:\d+(?:[.:]\d+)?>")
 _TRACK_NUMBER = re.compile(r"^(?:\d-)?(?:\d{1,3}\s*[._)\-]+\s*|0\d{1,2}\s+)(?=\S)")
 """``03. ``, ``3 - ``, ``1-03 `` or ``03 ``; not the number of ``99 Luftballons``."""
 
+_FEWEST_KOREAN = 20
+"""Chinese of fewer letters may by chance be Korean throughout when read so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tags:
@@ -183,17 +186,34 @@ def _replaygain(value: str) -> float | None:
 
 
 def _decode(content: bytes) -> str:
-    """Return lyrics in the encodings they come in: UTF-8, UTF-16, GB 18030, Windows-1252."""
+    """Return lyrics in the encodings they come in: UTF-8, UTF-16, and those of old systems."""
     if content[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         return content.decode("utf-16", "replace")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         pass
-    chinese = content.decode("gb18030", "replace")
-    # Western text also passes for GB 18030, but then hardly a letter is an ideograph.
-    letters = [letter for letter in chinese if letter.isalpha()]
-    ideographs = sum("\u4e00" <= letter <= "\u9fff" for letter in letters)
-    if letters and ideographs > len(letters) / 2 and "\ufffd" not in chinese:
-        return chinese
+    # Each of these also passes for another, but then hardly a letter is of its script.
+    tests = ("cp949", _is_korean), ("gb18030", _is_chinese), ("cp1251", _is_russian)
+    for encoding, fits in tests:
+        text = content.decode(encoding, "replace")
+        if "\ufffd" not in text and fits([letter for letter in text if letter.isalpha()]):
+            return text
     return content.decode("cp1252", "replace")
+
+
+def _is_korean(letters: list[str]) -> bool:
+    foreign = [letter for letter in letters if not letter.isascii()]
+    return len(foreign) >= _FEWEST_KOREAN and _share(foreign, "\uac00", "\ud7a3") > 0.95
+
+
+def _is_chinese(letters: list[str]) -> bool:
+    return _share(letters, "\u4e00", "\u9fff") > 0.5
+
+
+def _is_russian(letters: list[str]) -> bool:
+    return _share(letters, "\u0400", "\u04ff") > 0.5
+
+
+def _share(letters: list[str], first: str, last: str) -> float:
+    return sum(first <= letter <= last for letter in letters) / max(1, len(letters))

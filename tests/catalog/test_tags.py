@@ -151,6 +151,18 @@ def test_chinese_lyrics_come_in_many_encodings(tmp_path: Path, encoding: str) ->
     assert read_sidecar(tmp_path / "a.txt") == text
 
 
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [("cp949", "너를 사랑해서 슬픈 밤에 울고 있어\n그대 없는 이 거리에서 oh baby 나는 혼자 걷는다"),
+     ("cp1251", "Группа крови на рукаве,\nмой порядковый номер на рукаве")],
+)  # fmt: skip
+def test_korean_and_russian_lyrics_in_an_old_encoding_are_no_chinese_and_no_german(
+    tmp_path: Path, encoding: str, text: str
+) -> None:
+    (tmp_path / "a.txt").write_bytes(text.encode(encoding))
+    assert read_sidecar(tmp_path / "a.txt") == text
+
+
 def test_western_lyrics_in_an_old_encoding_are_not_taken_for_chinese(tmp_path: Path) -> None:
     text = "Für Elise, schöne Grüße aus der Höhle"
     (tmp_path / "a.txt").write_bytes(text.encode("cp1252"))
