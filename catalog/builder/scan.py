@@ -194,7 +194,8 @@ def _sidecar(stem: str, names: dict[str, os.DirEntry[str]]) -> tuple[Path | None
     """Return the lyrics file of a stem, and the mark that tells whether it changed."""
     for extension in SIDECAR_EXTENSIONS:
         entry = names.get(stem + extension)
-        if entry is not None and entry.is_file():
-            status = entry.stat()
-            return Path(entry.path), f"{entry.name}:{status.st_size}:{status.st_mtime_ns}"
+        with suppress(OSError):  # A link to itself, or gone by now: the song is there all the same.
+            if entry is not None and entry.is_file():
+                status = entry.stat()
+                return Path(entry.path), f"{entry.name}:{status.st_size}:{status.st_mtime_ns}"
     return None, ""

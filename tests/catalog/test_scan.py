@@ -47,6 +47,13 @@ def test_the_stamp_changes_with_the_file_and_with_its_lyrics(tmp_path: Path) -> 
     assert len({first.stamp, second.stamp, third.stamp}) == 3
 
 
+def test_lyrics_that_are_a_link_to_itself_do_not_cost_the_song(tmp_path: Path) -> None:
+    song = touch(tmp_path / "a.mp3")
+    (tmp_path / "a.lrc").symlink_to(tmp_path / "a.lrc")
+    words = touch(tmp_path / "a.txt", b"words")
+    assert [(file.path, file.sidecar) for file in scan([tmp_path]).files] == [(song, words)]
+
+
 def test_loops_of_links_end_and_nothing_is_found_twice(tmp_path: Path) -> None:
     touch(tmp_path / "a/1.mp3")
     (tmp_path / "a/up").symlink_to(tmp_path)
