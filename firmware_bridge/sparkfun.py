@@ -1,5 +1,6 @@
-"""SparkFun's MAX3010x examples 1, 4, 5, 6, 7 and 8, as they print through Arduino's serial port.
+"""SparkFun's MAX3010x examples 4, 5, 6, 7 and 8, as they print through Arduino's serial port.
 
+Number 4 needs ``sampleAverage = 1``: as it comes it is silent for 5 s, then 12.5 samples a second.
 The sensor counts infrared light coming back; blood takes light away, so counts are negated.
 """
 
@@ -14,6 +15,11 @@ MAX_COUNT = 262_143
 FINGER_ON_COUNT = 50_000
 """SparkFun's own threshold (example 5): less light comes back without a finger."""
 HALF_SPAN, SPAN = 1 << 15, 1 << 16
+STARTING = (
+    "the board said Initializing... and sends no samples yet: SparkFun's example 4 needs"
+    " sampleAverage = 1"
+)
+"""As it comes it takes the mean of 64 samples first; who looks again resets the board."""
 
 _SHAPES = {
     "bare": re.compile(r"(\d{1,6})"),
@@ -22,6 +28,7 @@ _SHAPES = {
     ),
     "fifo": re.compile(
         r"(?:R\[\d{1,6}\] )?IR\[(\d{1,6})\](?: G\[\d{1,6}\])?(?: Hz\[(?:\d+\.\d+|inf|nan)\])?"
+        r"(?: INT!)?(?: I\[[01]{1,8}\])?"  # Example 7's interrupt; its pin may hang in the air.
     ),
 }
 _OXYGEN = re.compile(
@@ -53,6 +60,15 @@ class SparkFunReader:
         if "was not found" in line:
             self.complaint = f"the board says: {line}"
             return Aside(line)
+        if line == "Initializing...":
+            self.complaint = STARTING
+            return None
+        reading = self._count(line)
+        if reading is not None:
+            self.complaint = ""
+        return reading
+
+    def _count(self, line: str) -> LineReading | None:
         if found := _OXYGEN.fullmatch(line):
             return self._cut.mend(int(found[1]))
         for shape, pattern in _SHAPES.items():

@@ -96,6 +96,14 @@ def test_a_board_without_its_sensor_says_so_itself() -> None:
     assert "MAX30105 was not found" in found.message
 
 
+def test_a_board_that_takes_too_long_to_start_is_named() -> None:
+    """Example 4 as SparkFun ships it; looking again would reset it again."""
+    with speaker(b"Initializing...\r\n") as path:
+        found = detect(path, hasty)
+    assert found.protocol is None
+    assert "SparkFun's example 4 needs sampleAverage = 1" in found.message
+
+
 def test_a_simulated_pulse_is_no_finger() -> None:
     line = b"PSWS,1,SIM,42,12345,2840,72,833,1,12,QUALIFIED\r\n"
     with speaker(line) as path:

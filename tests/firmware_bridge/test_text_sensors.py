@@ -129,6 +129,9 @@ SPARKFUN = {
     "R[9000] IR[90000] G[3] Hz[1.5]": (-90000, True),
     "R[9000] IR[90000] G[3]": (-90000, True),
     "IR[90000] Hz[49.97]": (-90000, True),
+    "R[9000] IR[90000] G[3] Hz[98.51] INT!": (-90000, True),
+    "R[9000] IR[90000] G[3] Hz[98.51] I[1000000]": (-90000, True),
+    "R[9000] IR[90000] G[3] Hz[98.51] INT! I[1]": (-90000, True),
     "red=90000, ir=100000": (-100000, True),
     "red=900, ir=100000, HR=-999, HRvalid=0, SPO2=-999, SPO2Valid=0": (-100000, True),
 }
@@ -180,6 +183,8 @@ def test_banners_are_skipped_and_a_missing_sensor_is_told() -> None:
     runs = feed(parser, "Initializing...", "Place your index finger", "9", "9", "9", "9")
     assert values(runs) == [-9] * 4
     assert parser.complaint == ""
+    feed(parser, "Initializing...")
+    assert "sampleAverage = 1" in parser.complaint, "as example 4 comes it is silent for 5 s now"
     feed(parser, "MAX30105 was not found. Please check wiring/power. ")
     assert "MAX30105 was not found" in parser.complaint
 
