@@ -57,10 +57,11 @@ class RateEstimate:
     def note(self, at_s: float, samples: int, held_up: bool = False) -> None:
         """Note ``samples`` more, of which the first was taken (or arrived) at ``at_s``.
 
-        ``held_up``: they are whole, but the time of their arrival tells nothing.
+        ``held_up``: they are whole, but the time of their arrival tells little: nothing to one
+        who knows the rate.
         """
         before, self._count = self._count, self._count + samples
-        if held_up:
+        if held_up and self._settled:
             return
         if self._points and at_s - self._points[-1][0] < POINT_EVERY_S:
             return

@@ -39,6 +39,13 @@ def test_without_a_stated_rate_the_first_seconds_are_only_listened_to() -> None:
     assert blocks[0].gap_before
 
 
+def test_the_rate_of_a_sensor_that_sends_in_bursts_becomes_known() -> None:
+    blocks = made([(0.5 * burst, 25) for burst in range(40)], None)
+    assert blocks[0].received_at < 4
+    assert all(block.sample_rate_hz == pytest.approx(50, rel=0.001) for block in blocks)
+    assert not any(block.gap_before for block in blocks[1:])
+
+
 def test_samples_that_never_came_are_a_hole() -> None:
     blocks = made(steady(0, 5) + steady(6, 10), 50)
     gaps = [block.received_at for block in blocks[1:] if block.gap_before]
