@@ -27,6 +27,8 @@ class PpgBlocks:
         self._batch_size = 0
         self._last_at: float | None = None
         self._pause_s = 0.0
+        self.rate_hz: float | None = None
+        """Of the newest block; None before the first of a connection."""
 
     def connect(self) -> None:
         """Begin anew: what comes now is from a line that was opened just now."""
@@ -34,6 +36,7 @@ class PpgBlocks:
         self._batch, self._batch_size = [], 0
         self._last_at, self._pause_s = None, 0.0
         self._gap = True
+        self.rate_hz = None
 
     def add(self, run: SampleRun, now_s: float) -> None:
         """Take a run that arrived at ``now_s``; it goes on with others of its kind."""
@@ -54,7 +57,7 @@ class PpgBlocks:
         pause_s, self._pause_s = self._pause_s, 0.0
         rate_hz = self._rate(self._batch[-1], size, now_s, pause_s > PAUSE_S)
         self._batch, self._batch_size = [], 0
-        lost = first.lost
+        self.rate_hz, lost = rate_hz, first.lost
         if rate_hz is None:
             self._gap = True
             return  # A sensor that does not state its rate is listened to for a moment first.

@@ -15,6 +15,7 @@ from device.channels import BoundedQueue, LatestSlot
 from device.config import SensorSettings
 from device.readings import Clock, PpgBlock, SensorStatus
 from device.sensing.ppg_blocks import PpgBlocks
+from device.sensing.pulse.waveform import MAX_RATE_HZ, MIN_RATE_HZ
 from firmware_bridge.detect import detect
 from firmware_bridge.port import PortError, SensorPort, list_ports, stable_path
 from firmware_bridge.protocols import PROTOCOLS, SensorProtocol
@@ -171,6 +172,7 @@ class SensorWorker:
             if runs:
                 self._heard_at, heard_bytes = now, 0
                 told = told or self._tell(found)
+                self._judge_rate(found)
             elif now - max(opened_at, self._heard_at) > SILENCE_S:
                 self._forget()
                 raise PortError(f"{port.path}: {_why_silent(parser, protocol, heard_bytes)}")
@@ -189,6 +191,21 @@ class SensorWorker:
         log.info("finger sensor: %s on %s", found.protocol.title, found.path)
         self._status.put(SensorStatus(True, found.path, found.protocol.name, found.message))
         return True
+
+    def _judge_rate(self, found: _Found) -> None:
+        """Say why there is no pulse from a sensor that samples too seldom for one."""
+        rate_hz = self._blocks.rate_hz
+        usable = rate_hz is None or MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ
+        if usable == (not self.note):
+            return
+        self.note = (
+            ""
+            if usable
+            else f"{found.path}: sends {rate_hz:.3g} samples a second; a pulse needs"
+            f" {MIN_RATE_HZ:g} to {MAX_RATE_HZ:g}: change the sensor's own program"
+        )
+        if self.note:
+            log.warning("finger sensor: %s", self.note)
 
     def _forget(self) -> None:
         """The port is there but silent: another sensor may hang on it now, or on another port."""

@@ -145,6 +145,16 @@ def test_a_rate_that_is_not_stated_is_measured() -> None:
     assert block.sample_rate_hz == pytest.approx(150, rel=0.1)
 
 
+def test_too_few_samples_for_a_pulse_are_said() -> None:
+    """SparkFun's example 4 as it comes: the kiosk would ask for a finger for ever."""
+    with (
+        SimulatedSensor(protocol="sparkfun", speed=0.125) as sensor,
+        Running(sensor.path, "sparkfun") as running,
+    ):
+        until(lambda: "a pulse needs 18 to 2000" in running.worker.note)
+        assert running.now().connected
+
+
 def test_a_lost_batch_a_reset_and_an_absent_finger_are_marked() -> None:
     faults = Faults(drop_every_s=4, reset_after_s=7, finger_off_s=((1, 3),))
     with (
