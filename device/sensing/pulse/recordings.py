@@ -6,6 +6,7 @@ WFDB: formats 16 and 212 (PhysioNet's header(5) and signal(5)), the single-file 
 
 from __future__ import annotations
 
+import codecs
 import csv
 import difflib
 import io
@@ -26,6 +27,8 @@ TIME_NAMES = (
 PULSE_NAMES = ("ppg", "pleth", "bvp", "ir", "signal", "value", "green", "red", "g", "r", "b")
 HOLE_S = 0.5
 """Longer steps in time are holes that no interval may span."""
+LONGEST_HOLE_S = 3600.0
+"""After a longer one it is another recording, or the logger's clock was set in between."""
 MAX_MISSING = 0.2
 SHORTEST_S = 5.0
 
@@ -65,15 +68,19 @@ def read_channels(
 
 
 def _check(channel: Channel, path: Path) -> None:
-    if not MIN_RATE_HZ <= channel.rate_hz <= MAX_RATE_HZ:
-        raise RecordingError(
-            f"{path}: {channel.rate_hz:.3g} samples per second; a pulse needs"
-            f" {MIN_RATE_HZ:g} to {MAX_RATE_HZ:g}: is the time column or --rate right?"
-        )
+    _check_rate(channel.rate_hz, path)
     length_s = len(channel.samples) / channel.rate_hz
     if length_s < SHORTEST_S:
         raise RecordingError(
             f"{path}: {length_s:.1f} s of signal; at least {SHORTEST_S:g} s are needed"
+        )
+
+
+def _check_rate(rate_hz: float, path: Path) -> None:
+    if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
+        raise RecordingError(
+            f"{path}: {rate_hz:.3g} samples per second; a pulse needs"
+            f" {MIN_RATE_HZ:g} to {MAX_RATE_HZ:g}: is the time column or --rate right?"
         )
 
 
@@ -92,25 +99,38 @@ def _bytes(path: Path) -> bytes:
 
 
 def _read_table(path: Path, rate_hz: float | None, column: str | None) -> list[Channel]:
-    try:
-        text = _bytes(path).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise RecordingError(f"{path}: is no text; CSV or WFDB (.hea) can be read") from None
-    names, table = _parse(text, path)
+    names, table = _parse(_text(path), path)
     time_name = next((n for n in names if _plain(n) in TIME_NAMES), None)
     if rate_hz is not None:
         times_s = None
     elif time_name is not None:
         times_s = _seconds(table[:, names.index(time_name)], time_name, path)
     else:
-        raise RecordingError(f"{path}: has no time column; say the sample rate: --rate HZ")
+        raise RecordingError(
+            f"{path}: its first line names no time column (time, t, timestamp, seconds, ms ...);"
+            " say the sample rate: --rate HZ"
+        )
     values = [name for name in names if name != time_name]
     wanted = [_chosen(column, values, path)] if column else _likely(values)
     return [_even(name, table[:, names.index(name)], times_s, rate_hz, path) for name in wanted]
 
 
+def _text(path: Path) -> str:
+    """Return the text of a file as programs and spreadsheets of today and yesterday write it."""
+    raw = _bytes(path)
+    is_wide = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return raw.decode("utf-16" if is_wide else "utf-8-sig")
+    except UnicodeDecodeError:
+        if is_wide or b"\0" in raw:
+            raise RecordingError(f"{path}: is no text; CSV or WFDB (.hea) can be read") from None
+        return raw.decode("latin-1")  # Excel's: what differs is in the names, µ and umlauts.
+
+
 def _parse(text: str, path: Path) -> tuple[list[str], NDArray[np.float64]]:
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    if lines and re.match("sep=", lines[0], re.IGNORECASE):
+        del lines[0]  # Excel's own line; the delimiter is found without it.
     if not lines:
         raise RecordingError(f"{path}: is empty")
     # A comma beside semicolons or tabs is the decimal mark of half of the world.
@@ -182,12 +202,28 @@ def _even(
     if forward.mean() < 1 - MAX_MISSING:
         raise RecordingError(f"{path}: the times do not go forward")
     times_s, values = times_s[forward], values[forward]
+    _check_times(times_s, path)
     if rate_hz is not None and known.all():
         return Channel(name, values, rate_hz)
     samples, even_hz = even_out(times_s, values)
     holes = times_s[1:][np.diff(times_s) > max(HOLE_S, 3 / even_hz)]
     breaks = tuple(int((at_s - times_s[0]) * even_hz) for at_s in holes)
     return Channel(name, samples, even_hz, breaks)
+
+
+def _check_times(times_s: NDArray[np.float64], path: Path) -> None:
+    """Refuse times that no even grid could follow: it would fill the memory."""
+    steps_s = np.diff(times_s)
+    if not len(steps_s):
+        return
+    wrong = (steps_s <= 0) | (steps_s > LONGEST_HOLE_S)
+    if wrong.any():
+        at = int(wrong.argmax())
+        raise RecordingError(
+            f"{path}: the times do not go forward as a clock does: {times_s[at + 1]:.14g} s follows"
+            f" {times_s[at]:.14g} s; mend or cut the file there, or say the sample rate: --rate HZ"
+        )
+    _check_rate(float(1 / np.median(steps_s)), path)
 
 
 def _likely(names: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from device.sensing.pulse.recordings import read_channels
+from device.sensing.pulse.recordings import RecordingError, read_channels
 
 TIMES_S = np.arange(0, 20, 0.01)
 VALUES = np.round(np.sin(7 * TIMES_S), 5)
@@ -43,3 +43,40 @@ def test_decimal_commas_between_spaces_are_no_delimiters(tmp_path: Path) -> None
     (channel,) = read_channels(path)
     assert channel.name == "ppg"
     assert np.abs(channel.samples - VALUES[: len(channel.samples)]).max() < 1e-3
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_a_table_is_read_as_the_spreadsheets_of_the_world_save_it(
+    tmp_path: Path, encoding: str
+) -> None:
+    rows = [
+        f"{1e6 * t:.0f};{v:.5f}".replace(".", ",") for t, v in zip(TIMES_S, VALUES, strict=True)
+    ]
+    path = tmp_path / "a.csv"
+    path.write_bytes("\r\n".join(["sep=;", "Time [µs];PPG", *rows]).encode(encoding))
+    (channel,) = read_channels(path)
+    assert channel.name == "PPG"
+    assert channel.rate_hz == pytest.approx(100, rel=1e-4)
+    assert np.abs(channel.samples - VALUES[: len(channel.samples)]).max() < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("shift_s", "says"),
+    [
+        (1.7e9, "1700000010 s follows 9.99 s"),
+        (-8.0, "2.01 s follows 9.99 s"),
+    ],
+)
+def test_a_clock_that_was_set_while_it_was_recorded_is_said_with_its_place(
+    tmp_path: Path, shift_s: float, says: str
+) -> None:
+    """To a grid over fifty years no memory is enough."""
+    times_s = np.where(TIMES_S < 9.995, TIMES_S, TIMES_S + shift_s)
+    path = tmp_path / "a.csv"
+    rows = [f"{t:.2f},{v}" for t, v in zip(times_s, VALUES, strict=True)]
+    path.write_text("\n".join(["time,ppg", *rows]))
+    with pytest.raises(RecordingError) as refused:
+        read_channels(path)
+    assert says in str(refused.value)
+    assert "--rate HZ" in str(refused.value)
+    assert len(read_channels(path, rate_hz=100)[0].samples) == len(VALUES)
