@@ -268,7 +268,10 @@ def _read_wfdb(path: Path) -> list[Channel]:
         samples = _decode(raw, code, count, header)
     except (IndexError, ValueError) as error:
         raise RecordingError(f"{header}: is no WFDB header ({error})") from error
-    names = [signal[8] if len(signal) > 8 else f"{i + 1}" for i, signal in enumerate(signals)]
+    # BIDMC's headers have a comma behind each name.
+    names = [
+        signal[8].strip(" ,") if len(signal) > 8 else f"{i + 1}" for i, signal in enumerate(signals)
+    ]
     gains = [_gain(signal[2]) if len(signal) > 2 else 200.0 for signal in signals]
     return [
         Channel(name, samples[:, place] / gains[place], rate_hz) for place, name in enumerate(names)

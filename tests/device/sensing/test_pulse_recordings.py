@@ -80,3 +80,13 @@ def test_a_clock_that_was_set_while_it_was_recorded_is_said_with_its_place(
     assert says in str(refused.value)
     assert "--rate HZ" in str(refused.value)
     assert len(read_channels(path, rate_hz=100)[0].samples) == len(VALUES)
+
+
+def test_names_with_a_comma_behind_them_are_known(tmp_path: Path) -> None:
+    """As in BIDMC's headers: without it the electrocardiogram may be taken for the pulse."""
+    table = np.rint(1000 * np.stack((VALUES, VALUES), axis=1)).astype("<i2")
+    (tmp_path / "r.dat").write_bytes(table.tobytes())
+    lines = ["r 2 100 2000", "r.dat 16 200/mV 12 0 0 0 0 II,", "r.dat 16 1/NU 12 0 0 0 0 PLETH,"]
+    (tmp_path / "r.hea").write_text("\n".join(lines))
+    assert [channel.name for channel in read_channels(tmp_path / "r.hea")] == ["PLETH"]
+    assert read_channels(tmp_path / "r.hea", column="II")[0].name == "II"
