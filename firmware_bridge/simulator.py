@@ -240,14 +240,18 @@ def _resample(recording: ArrayLike, rate_hz: float, sends_hz: float) -> NDArray[
 
 def read_recording(path: Path, column: str | None = None) -> NDArray[np.float64]:
     """Return a column of a CSV file, by name or the last one; raises ValueError and OSError."""
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.reader(file) if row]
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    # A comma beside semicolons or tabs is the decimal mark of half of the world.
+    mark = next((mark for mark in ";\t" if mark in text.partition("\n")[0]), ",")
+    rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines(), delimiter=mark)]
+    rows = [row for row in rows if row]
     place = -1
     if column is not None:
         if not rows or column not in rows[0]:
             raise ValueError(f"{path}: no column {column!r} in its first line")
         place = rows[0].index(column)
-    values = [_number(row[place]) for row in rows if len(row) > max(place, 0)]
+    cells = [row[place] for row in rows if len(row) > max(place, 0)]
+    values = [_number(cell if mark == "," else cell.replace(",", ".")) for cell in cells]
     numbers = np.array([value for value in values if value is not None])
     if len(numbers) < 2 or not np.isfinite(numbers).all():
         raise ValueError(f"{path}: no numbers to play in its column {column or 'at the end'}")
@@ -273,6 +277,8 @@ def main(arguments: list[str] | None = None, wait: Callable[[], object] | None =
     parser.add_argument("--rate", type=float, default=RATE_HZ, help="its rate, Hz (default: 100)")
     parser.add_argument("--speed", type=float, default=1.0, help="2 plays twice as fast")
     args = parser.parse_args(arguments)
+    if not (0 < args.rate < np.inf and 0 < args.speed < np.inf):
+        parser.error("--rate and --speed: more than 0")
     try:
         samples = read_recording(args.file, args.column) if args.file else None
     except (OSError, ValueError) as error:

@@ -113,6 +113,20 @@ def test_a_recording_is_read_by_column(tmp_path: Path) -> None:
         read_recording(file)
 
 
+def test_a_recording_may_have_decimal_commas_and_the_letters_of_windows(tmp_path: Path) -> None:
+    file = tmp_path / "finger.csv"
+    file.write_bytes("Zeit [µs] ; PPG\r\n0 ; 510,5\r\n10000 ; 512,25\r\n".encode("cp1252"))
+    assert list(read_recording(file)) == [510.5, 512.25]
+    assert list(read_recording(file, "PPG")) == [510.5, 512.25]
+
+
+@pytest.mark.parametrize("wrong", ["--rate=0", "--rate=nan", "--speed=0", "--speed=-1"])
+def test_the_command_wants_rates_above_zero(wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        room.main([wrong], wait=lambda: None)
+    assert "more than 0" in capsys.readouterr().err
+
+
 def test_the_command_names_its_port_and_what_is_wrong(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
