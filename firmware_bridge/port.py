@@ -155,7 +155,7 @@ def _advice(error: Exception) -> str:
     if number == errno.ENOENT:
         return "no such port: is the sensor plugged in? `attune devices` lists the ports"
     if number in (errno.EBUSY, errno.EAGAIN) or "exclusively lock" in str(error):
-        return "another program uses the port: close it (Arduino's serial monitor?)"
+        return "another program uses the port (the kiosk? Arduino's serial monitor?): close it"
     if number == errno.EISDIR or "Could not configure port" in str(error):
         return "this is no serial port; `attune devices` lists the ports"
     return f"cannot be opened: {error}"

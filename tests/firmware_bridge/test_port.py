@@ -88,7 +88,7 @@ def test_a_setting_that_the_line_refuses_is_a_clear_word(monkeypatch: pytest.Mon
 
 def test_a_port_in_use_is_said_to_be_in_use(pair: tuple[int, str]) -> None:
     _, path = pair
-    with SensorPort(path, LINE), pytest.raises(PortError, match="another program uses the port"):
+    with SensorPort(path, LINE), pytest.raises(PortError, match=r"uses the port \(the kiosk"):
         SensorPort(path, LINE)
 
 
