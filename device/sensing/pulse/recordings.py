@@ -112,7 +112,15 @@ def _read_table(path: Path, rate_hz: float | None, column: str | None) -> list[C
         )
     values = [name for name in names if name != time_name]
     wanted = [_chosen(column, values, path)] if column else _likely(values)
-    return [_even(name, table[:, names.index(name)], times_s, rate_hz, path) for name in wanted]
+    channels, faults = [], []
+    for name in wanted:
+        try:
+            channels.append(_even(name, table[:, names.index(name)], times_s, rate_hz, path))
+        except RecordingError as error:
+            faults.append(error)  # A remark or an event beside the wave is no reason to refuse it.
+    if not channels:
+        raise faults[0] if faults else RecordingError(f"{path}: holds times alone")
+    return channels
 
 
 def _text(path: Path) -> str:

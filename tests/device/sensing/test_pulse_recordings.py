@@ -82,6 +82,30 @@ def test_a_clock_that_was_set_while_it_was_recorded_is_said_with_its_place(
     assert len(read_channels(path, rate_hz=100)[0].samples) == len(VALUES)
 
 
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("time,light,comment", "{t:.2f},{v},ok"),
+        ("time,date,light", "{t:.2f},2026-01-01,{v}"),
+        ("time;light;", "{t:.2f};{v};"),
+    ],
+)
+def test_columns_of_words_beside_the_wave_are_left_out(
+    tmp_path: Path, header: str, row: str
+) -> None:
+    path = tmp_path / "a.csv"
+    rows = [row.format(t=t, v=v) for t, v in zip(TIMES_S, VALUES, strict=True)]
+    path.write_text("\n".join([header, *rows]))
+    assert [channel.name for channel in read_channels(path)] == ["light"]
+
+
+def test_a_table_of_times_alone_is_said_to_be_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(["time", *(f"{t:.2f}" for t in TIMES_S)]))
+    with pytest.raises(RecordingError, match="holds times alone"):
+        read_channels(path)
+
+
 def test_names_with_a_comma_behind_them_are_known(tmp_path: Path) -> None:
     """As in BIDMC's headers: without it the electrocardiogram may be taken for the pulse."""
     table = np.rint(1000 * np.stack((VALUES, VALUES), axis=1)).astype("<i2")
