@@ -44,7 +44,8 @@ def _headline(found: PulseAnalysis) -> str:
     hrv = found.hrv
     words = [f"quality {found.quality:.0%}"]
     if not found.accepted:
-        words.append(f"not accepted: {found.reason}")
+        verdict = "not accepted" if hrv.heart_rate_bpm is None else "good for the heart rate alone"
+        words.append(f"{verdict}: {found.reason}")
     for name, value, unit in (
         ("heart rate", hrv.heart_rate_bpm, "bpm"), ("RMSSD", hrv.rmssd_ms, "ms"),
         ("SDNN", hrv.sdnn_ms, "ms"),

@@ -14,6 +14,10 @@ from hypothesis import strategies as st
 from device import cli
 from device.commands.errors import CommandError
 from device.commands.pulse import analyse_file
+from device.readings import PulseAdvice
+from device.sensing.pulse.analysis import PulseAnalysis
+from device.sensing.pulse.hrv import Hrv
+from device.sensing.pulse_plot import _headline
 from tests.fakes.pulse_waves import Pulse, pulse
 
 TRUE = pulse(60, 72, seed=105)
@@ -278,3 +282,11 @@ def test_the_picture_is_drawn(tmp_path: Path, capsys: Any) -> None:
     check(facts(capsys, path, "--plot", picture))
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert "no-such-folder" in complaint(capsys, path, "--plot", tmp_path / "no-such-folder/x.png")
+
+
+def test_the_picture_says_what_a_minute_with_its_rate_alone_is_good_for() -> None:
+    rate_alone = PulseAnalysis(60, 0.45, False, PulseAdvice.STILL, Hrv(heart_rate_bpm=72.0))
+    assert _headline(rate_alone) == (
+        "quality 45%   ·   good for the heart rate alone: hold still   ·   heart rate 72.0 bpm"
+    )
+    assert "not accepted" in _headline(PulseAnalysis(60, 0.1, False, PulseAdvice.STILL))
