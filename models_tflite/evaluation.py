@@ -67,9 +67,11 @@ def read_labelled(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
             images, labels = data["images"], data["labels"]
     except KeyError as error:
         raise EvaluationError(f"{path}: lacks an array ({error.args[0]})") from error
+    except MemoryError as error:  # Also of a damaged one, which asks for more than there is.
+        raise EvaluationError(f"{path}: too large for the memory of this machine") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError, TypeError) as error:
         reason = " ".join(str(error).split()) or "unreadable"
-        if isinstance(error, ValueError) and not zipfile.is_zipfile(path):
+        if not isinstance(error, OSError | EOFError) and not zipfile.is_zipfile(path):
             reason = "it is no archive of arrays"  # numpy speaks of pickles, and how to trust them.
         raise EvaluationError(f"{path}: not a readable npz file ({reason})") from error
     if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (CROP_SIDE, CROP_SIDE):

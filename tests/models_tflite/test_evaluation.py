@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +126,22 @@ def test_nobody_is_told_to_trust_a_file_that_is_no_archive(tmp_path: Path) -> No
     with pytest.raises(EvaluationError, match="it is no archive of arrays") as caught:
         evaluate(tmp_path / "notes.md")
     assert "pickle" not in str(caught.value)
+    with (tmp_path / "images.npy").open("wb") as file:
+        np.save(file, np.zeros((2, 48, 48), np.uint8))
+    with pytest.raises(EvaluationError, match="it is no archive of arrays"):
+        evaluate(tmp_path / "images.npy")
+
+
+def test_a_file_that_asks_for_more_memory_than_there_is_is_named(tmp_path: Path) -> None:
+    head = io.BytesIO()
+    shape = (10**10, 48, 48)
+    np.lib.format.write_array_header_1_0(
+        head, {"descr": "|u1", "fortran_order": False, "shape": shape}
+    )
+    with zipfile.ZipFile(tmp_path / "huge.npz", "w") as archive:
+        archive.writestr("images.npy", head.getvalue())
+    with pytest.raises(EvaluationError, match=r"huge\.npz: too large for the memory"):
+        evaluate(tmp_path / "huge.npz")
 
 
 def test_command_failures_are_command_errors(tmp_path: Path, small_npz: Path) -> None:
