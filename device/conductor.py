@@ -266,9 +266,10 @@ class Conductor:
         )
         if wanted:
             self._wires.camera_allowed.set()
-        elif self._wires.camera_allowed.is_set():
-            self._wires.camera_allowed.clear()
-            self._wires.faces.clear()
+            return
+        self._wires.camera_allowed.clear()
+        # At every turn: a picture that was being read meanwhile is done only now.
+        self._wires.faces.clear()
 
     # --- commands ---------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from device.playback.messages import (
     TrackEnded,
 )
 from device.readings import VisitState as V
-from tests.fakes.desk import HAPPY, SAD, Stage
+from tests.fakes.desk import HAPPY, SAD, Stage, a_face
 from tests.fakes.synthetic_library import make_library
 
 
@@ -60,6 +60,22 @@ def test_nothing_measured_outlives_the_visit(stage: Stage) -> None:
     assert (state.pulse, state.faces, state.mood, state.target, state.choice) == (None,) * 5
     assert stage.forgotten > before
     assert stage.wires.faces.latest() is None
+
+
+def test_a_face_that_was_being_read_when_the_visit_ended_is_not_shown_in_the_next(
+    stage: Stage,
+) -> None:
+    stage.to_playing()
+    stage.do(r.Stop(source="screen"))
+    stage.wires.faces.put(r.FacesInView(stage.now, (a_face(HAPPY, stage.now),), 640, 480))
+    stage.conductor.turn()
+    assert stage.wires.faces.latest() is None, "it would be kept until somebody else comes"
+    stage.pass_time(60)
+    stage.do(r.Start(source="screen"))
+    stage.do(r.Consent(source="screen", camera=True))
+    stage.conductor.turn()
+    assert stage.state.visit is V.SENSING
+    assert stage.state.faces is None
 
 
 def test_before_consent_nothing_is_measured_or_shown(stage: Stage) -> None:
