@@ -169,6 +169,13 @@ def test_the_box_is_given_no_package_of_before_a_change(tmp_path: Path) -> None:
     assert seen == {"none": 0, "old": 0, "new": 1}
 
 
+@pytest.mark.parametrize("script", ["install", "deb"])
+def test_a_sensor_that_is_plugged_in_already_gets_its_name(script: str) -> None:
+    """Rules that are only read anew count for what is plugged in later (udevadm(8))."""
+    text = (ROOT / "scripts" / script).read_text(encoding="utf-8")
+    assert "udevadm control --reload && udevadm trigger --subsystem-match=tty" in text
+
+
 def test_the_installed_pages_lead_to_nothing_that_is_not_installed(tmp_path: Path) -> None:
     copy_files = shell_function("install", "copy_files")
     places = {"DESTDIR": str(tmp_path), "opt": str(tmp_path), "LIB": "/lib", "BIN": "/bin"}
