@@ -120,9 +120,13 @@ def _service(_settings: Settings) -> list[Finding]:
     if program is None or not SYSTEMD.is_dir():
         return []
     keys = "-pLoadState,ActiveState,Result,NRestarts"
-    done = subprocess.run(  # noqa: S603 - our own words
-        [program, "show", UNIT, keys], capture_output=True, text=True, timeout=10, check=False
-    )
+    try:
+        done = subprocess.run(  # noqa: S603 - our own words
+            [program, "show", UNIT, keys], capture_output=True, text=True, timeout=10, check=False
+        )
+    except subprocess.TimeoutExpired:
+        detail = f"{UNIT}: systemd says nothing of it for 10 s"
+        return [Finding("service", "broken", detail, "look into the journal: journalctl -b -p err")]
     said = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
     if said.get("LoadState") != "loaded":
         return []
@@ -153,12 +157,13 @@ def _cameras(settings: Settings) -> list[Finding]:
     wanted = settings.camera.source
     if wanted == "none":
         return [Finding("camera", "ok", 'none wanted (source = "none" in [camera])')]
-    if wanted.startswith("/") and not Path(wanted).exists():
-        advice = 'plug it in, or set source = "auto" in [camera]; `attune devices` lists cameras'
-        return [Finding("camera", "missing", f"{wanted} is not there", advice)]
     cameras = find_cameras()
     if SOURCE.fullmatch(wanted):
         return [_on_ribbon(wanted, wanted in {c.path for c in cameras})]
+    is_place = wanted not in ("auto", "builtin") and not wanted.isdigit() and "://" not in wanted
+    if is_place and not Path(wanted).exists():
+        advice = 'plug it in, or set source = "auto" in [camera]; `attune devices` lists cameras'
+        return [Finding("camera", "missing", f"{wanted} is not there", advice)]
     if not wanted.startswith("/dev/") and wanted != "auto" and not wanted.isdigit():
         return [Finding("camera", "ok", f"{without_login(wanted)} (source in [camera])")]
     if not cameras:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from device import cli
-from device.config import SYSTEM_CONFIG
+from device.commands import doctor
+from device.config import SYSTEM_CONFIG, Settings
 from device.sensing import video_nodes
 from tests.fakes import rpicam_vid
 from tests.fakes.plain_user import as_plain_user
@@ -47,6 +49,32 @@ def test_devices_that_are_named_and_not_there_are_said_by_name(
     assert "nothing is heard" in found["sound"]["detail"]
     assert found["screen"]["status"] == "ok"
     assert all(one["advice"] for one in found.values() if one["status"] == "broken")
+
+
+@pytest.mark.parametrize("source", ["Auto", "webcam", "no-such-film.mp4"])
+def test_a_camera_of_no_such_name_is_missing(
+    source: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, found = findings(write(tmp_path, f'[camera]\nsource = "{source}"\n'), capsys)
+    assert found["camera"]["detail"] == f"{source} is not there"
+    for good in ("builtin", "http://door.lan/eye"):
+        _, found = findings(write(tmp_path, f'[camera]\nsource = "{good}"\n'), capsys)
+        assert found["camera"]["status"] == "ok"
+
+
+def test_a_systemd_that_does_not_answer_is_a_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "systemctl"
+    program.write_text("#!/bin/sh\nexec sleep 20\n")
+    program.chmod(0o755)
+    real = subprocess.run
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(doctor, "SYSTEMD", tmp_path)
+    monkeypatch.setattr(subprocess, "run", lambda *a, **k: real(*a, **{**k, "timeout": 0.3}))
+    (found,) = doctor._service(Settings())
+    assert found.status == "broken"
+    assert "says nothing" in found.detail
 
 
 def test_what_is_not_wanted_is_not_missing(
