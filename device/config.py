@@ -372,14 +372,21 @@ _SHAPES = {
 """Kinds of values in the words of TOML, not of Python."""
 
 
+def _hint(where: list[str]) -> str:
+    """Return where an unknown key belongs, or which one of its table is written much like it."""
+    homes = [f"[{table}]" for table in known_keys() if where[-1] in known_keys(table)]
+    if homes:
+        return f"; it belongs below {' or '.join(homes)}"
+    close = difflib.get_close_matches(where[-1], known_keys(*where[:-1]), 1, 0.5)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
 def _describe(fault: Any) -> str:
     where = [str(part) for part in fault["loc"]]
     key = ".".join(where)
     # What a whole table holds may be a secret, and goes into the log.
     found = "" if isinstance(fault["input"], dict | list) else f", found {fault['input']!r}"
     if fault["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(where[-1], known_keys(*where[:-1]), 1, 0.5)
-        hint = f"; did you mean '{close[0]}'?" if close else ""
-        return f"unknown key '{key}'{hint}"
+        return f"unknown key '{key}'{_hint(where)}"
     message = _SHAPES.get(fault["type"], fault["msg"].removeprefix("Value error, "))
     return f"'{key}': {message[0].lower()}{message[1:]}{found}"

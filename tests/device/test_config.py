@@ -63,6 +63,22 @@ def test_a_fault_is_told_in_the_words_of_the_file(data: dict[str, object], fault
         parse(data)
 
 
+@pytest.mark.parametrize(
+    ("data", "fault"),
+    [
+        ({"name": "Hall"}, r"unknown key 'name'; it belongs below \[kiosk\]"),
+        ({"camera": {"port": 3}}, r"'camera.port'; it belongs below \[sensor\] or \[mqtt\]"),
+        ({"camera": {"width": 3}}, "'camera.width'; did you mean 'width_px'"),
+    ],
+)
+def test_a_key_in_the_wrong_place_is_shown_the_right_one(
+    data: dict[str, object], fault: str
+) -> None:
+    """A name above the first table was taken for a misspelt camera."""
+    with pytest.raises(ConfigError, match=fault):
+        parse(data)
+
+
 def test_an_empty_name_of_a_file_one_can_do_without_is_none() -> None:
     mqtt = parse({"mqtt": dict.fromkeys(("password_file", "ca_file", "cert_file"), "")}).mqtt
     assert (mqtt.password_file, mqtt.ca_file, mqtt.cert_file) == (None, None, None)
