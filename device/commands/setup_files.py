@@ -6,6 +6,7 @@ import ipaddress
 import json
 import os
 import shutil
+import stat
 import subprocess
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -83,7 +84,7 @@ def write(answers: Answers, path: Path, *, services: bool) -> list[str]:
             kept = path.with_suffix(".toml.before-setup")
             shutil.copy2(path, kept)
             said.append(f"the settings until now are in {kept}")
-        _replace(path, HEAD + as_toml(answers.tables), 0o644)
+        _replace(path, HEAD + as_toml(answers.tables), 0o644, like=_rights(path, services))
         said += [_make_folder(folder) for folder in answers.new_folders]
     except OSError as error:
         raise CommandError(
@@ -109,13 +110,30 @@ HEAD = """\
 """
 
 
-def _replace(path: Path, text: str, mode: int) -> None:
-    """Write so that there is the old file or the new one, never half of one."""
+def _rights(path: Path, services: bool) -> os.stat_result | None:
+    """Return whose the settings are: closed to others, they may hold the login of a camera.
+
+    None where there are none yet, and where they are root's alone: the service has to read them.
+    """
+    if not path.exists():
+        return None
+    before = path.stat()
+    return None if services and before.st_gid == 0 else before
+
+
+def _replace(path: Path, text: str, mode: int, like: os.stat_result | None = None) -> None:
+    """Write so that there is the old file or the new one, never half of one.
+
+    With ``like`` it has those rights.
+    """
     temporary = path.with_name(f".{path.name}.new")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            os.fchmod(handle, mode)
+            if like is not None:
+                with suppress(PermissionError):
+                    os.fchown(handle, like.st_uid, like.st_gid)
+            os.fchmod(handle, mode if like is None else stat.S_IMODE(like.st_mode))
             file.write(text)
             file.flush()
             os.fsync(handle)

@@ -104,6 +104,15 @@ def test_a_second_run_leaves_the_way_to_the_broker_as_it_is(tmp_path: Path) -> N
     assert (after.kiosk.id, after.mqtt) == (before.kiosk.id, before.mqtt)
 
 
+def test_settings_that_their_owner_closed_stay_closed(tmp_path: Path) -> None:
+    """The address of a network camera opens it."""
+    config = tmp_path / "kiosk.toml"
+    config.write_text('[camera]\nsource = "rtsp://eva:word@10.0.0.9/eye"\n')
+    config.chmod(0o600)
+    assert run_setup(config, *answers(tmp_path)).returncode == 0
+    assert config.stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.parametrize("how_many", [0, 1, 4, 8])
 def test_answers_that_end_too_soon_change_nothing(tmp_path: Path, how_many: int) -> None:
     config = tmp_path / "kiosk.toml"

@@ -108,6 +108,19 @@ def test_without_what_is_shipped_nothing_is_written(
     assert not system.exists()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize(("group", "mode"), [(1234, 0o640), (0, 0o644)])
+def test_settings_closed_to_others_stay_so_where_the_service_may_read_them(
+    system: Path, setup: Setup, tmp_path: Path, group: int, mode: int
+) -> None:
+    system.write_text(f'[kiosk]\nstate_dir = "{tmp_path}/mine"\n')
+    os.chown(system, 0, group)
+    system.chmod(0o640)
+    assert setup(system) == 0
+    status = system.stat()
+    assert (status.st_gid, status.st_mode & 0o777) == (group, mode)
+
+
 # --- the broker's authority ---------------------------------------------------------------
 
 
