@@ -149,7 +149,9 @@ def _names_in(path: Path) -> set[str]:
     except OSError:
         return set()
     keys = "host|username|name|id|password_file"  # The last may hold the password itself.
-    return set(re.findall(rf"""(?m)^\s*(?:{keys})\s*=\s*["'](.+?)["']""", text))
+    # Also behind a dot or within braces: mqtt.host = "...", mqtt = { host = "..." }.
+    found = re.findall(rf"""(?<![\w-])(?:{keys})\s*=\s*(["'])(.+?)\1""", text)
+    return {word for _, word in found}
 
 
 def _whose() -> set[str]:

@@ -200,6 +200,28 @@ def test_settings_that_cannot_be_used_do_not_stand_in_the_way(
     assert MASK not in packages.values()  # A version of four parts is no address.
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'kiosk.name = "Eva\'s corner"\nmqtt.host = "broker.eva.example"\nhots = 1\n',
+        'kiosk = { name = "Eva\'s corner" }\nmqtt = {tls=3, host="broker.eva.example"}\n',
+    ],
+)
+def test_names_in_settings_that_are_refused_stay_out_however_they_are_written(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, out = tmp_path / "kiosk.toml", tmp_path / "d.zip"
+    config.write_text(text)
+    monkeypatch.setattr(
+        "device.commands.diagnostics.PARTS",
+        (("log.txt", lambda _: "Eva's corner: connected to the broker broker.eva.example\n"),),
+    )
+    assert main(["diagnostics", str(out), "--config", str(config)]) == 0
+    with zipfile.ZipFile(out) as parts:
+        said = parts.read("log.txt").decode()
+    assert said == f"{MASK}: connected to the broker {MASK}\n"
+
+
 def test_a_password_in_settings_that_are_refused_stays_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
