@@ -85,7 +85,10 @@ class CameraWorker:
                 pixels = frozen(self._turned(picture))
                 self._frames.put(Frame(self._seq, now, pixels, self._opening))
             next_at = max(now, next_at + self._settings.frame_interval_s)
-            stop.wait(next_at - now)
+            # In short steps: a permission that is withdrawn counts at once.
+            while self._allowed.is_set() and (left_s := next_at - self._clock()) > 0:
+                if stop.wait(min(left_s, NOT_ALLOWED_POLL_S)):
+                    break
         self._frames.clear()
         log.info("camera closed")
 

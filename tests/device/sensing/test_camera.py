@@ -94,6 +94,14 @@ def test_the_camera_is_open_only_while_it_may_be() -> None:
         assert camera.frame().opening == first.opening + 1
 
 
+def test_a_camera_that_is_seldom_looked_at_closes_at_once_too() -> None:
+    with Running("builtin", frame_interval_s=5) as camera:
+        camera.allowed.set()
+        camera.frame()
+        camera.allowed.clear()
+        camera.until(lambda: not camera.is_open, 0.5)
+
+
 def test_stopping_closes_the_camera() -> None:
     with Running("builtin") as camera:
         camera.allowed.set()
