@@ -15,7 +15,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from device.commands.doctor_access import USER, barrier, barriers_to_broker, service_user
+from device.commands.doctor_access import (
+    USER,
+    advice_to_let_write,
+    barrier,
+    barriers_to_broker,
+    service_user,
+)
 from device.commands.errors import CommandError
 from device.commands.setup_files import READ_ONLY
 from device.config import SYSTEM_CONFIG, Settings, settings_file
@@ -282,7 +288,9 @@ def _tracks(library: Library, folder: Path) -> Finding:
     elif not any(os.path.exists(track.path) for track in library.tracks()):  # noqa: PTH110 - Path's raises where one may not look
         detail = f"{detail}, and none of their files is there"
         advice = "plug in the disk with the music, or attune catalog build DIR where it is now"
-    return Finding("catalogue", "missing" if advice else "ok", detail, advice)
+    if advice:
+        return Finding("catalogue", "missing", detail, advice)
+    return Finding("catalogue", "ok", detail, advice_to_let_write(folder))
 
 
 def _music(settings: Settings) -> list[Finding]:
@@ -323,7 +331,7 @@ def _state(settings: Settings) -> list[Finding]:
     if free_mib < LEAST_FREE_MIB:
         advice = "make room: likes are lost on a full disk, music goes on"
         return [Finding("memory", "broken", f"{folder}: {free_mib} MiB free", advice)]
-    return [Finding("memory", "ok", f"{folder}, {free_mib} MiB free")]
+    return [Finding("memory", "ok", f"{folder}, {free_mib} MiB free", advice_to_let_write(folder))]
 
 
 def _privacy(settings: Settings) -> list[Finding]:

@@ -15,6 +15,8 @@ USER = "attune"
 """As whom the services run (systemd/attune.sysusers)."""
 CREDENTIAL = SYSTEM_CONFIG.with_name("mqtt-password")
 """Read by systemd, as root, for the service (LoadCredential= in systemd/attune.service)."""
+STATE = Path("/var/lib/attune")
+"""All that the services may write (StateDirectory= in their units)."""
 _BROKER_FILES = ("ca_file", "cert_file", "key_file", "password_file")
 
 
@@ -47,6 +49,19 @@ def barrier(path: Path, user: int, groups: Sequence[int]) -> Path | None:
         if (status.st_mode >> shift) & wanted != wanted:
             return place
     return None
+
+
+def advice_to_let_write(folder: Path) -> str:
+    """Return what to do where root may write a folder and the services may not; else nothing.
+
+    It may be done already: units can be changed in many ways.
+    """
+    if service_user() is None or folder.absolute().is_relative_to(STATE):
+        return ""
+    return (
+        f"the services write below {STATE} alone: name a folder there, or give both units"
+        f" ReadWritePaths={folder} (systemctl edit), and the folder to {USER}"
+    )
 
 
 def barriers_to_broker(mqtt: MqttSettings) -> list[tuple[str, str]]:

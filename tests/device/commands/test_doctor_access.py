@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from device.cli import main
-from device.commands import doctor_access
+from device.commands import doctor, doctor_access
 from device.commands.doctor_access import CREDENTIAL, barrier, barriers_to_broker
-from device.config import MqttSettings
+from device.config import MqttSettings, parse
 from tests.fakes.broker import Broker
 
 
@@ -112,6 +112,17 @@ def test_a_path_that_is_not_whole_or_leads_nowhere_is_named(
     nowhere = top / "none"
     ((detail, _),) = barriers_to_broker(MqttSettings(username="hall", password_file=nowhere))
     assert detail == f"[mqtt] password_file {nowhere}: cannot be read: No such file or directory"
+
+
+def test_a_folder_that_the_services_may_not_write_comes_with_what_to_do(
+    top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may write everywhere, and the service's sandbox is not root's."""
+    settings = parse({"kiosk": {"state_dir": str(top / "data")}})
+    (found,) = doctor._state(settings)
+    assert f"ReadWritePaths={top}/data" in found.advice
+    monkeypatch.setattr(doctor_access, "STATE", top)
+    assert doctor._state(settings)[0].advice == ""
 
 
 def test_whoever_is_not_root_or_has_no_such_user_is_told_nothing(
