@@ -157,6 +157,13 @@ class PulseSettings(Section):
     """Shortest signal that gives a heart rate; HRV and stress need 30 s."""
     min_quality: Fraction = 0.5
 
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        """Refuse a wait that no window ends: nobody would ever have a heart rate."""
+        if self.min_window_s > self.window_s:
+            raise ValueError("min_window_s must not be above window_s")
+        return self
+
 
 class MoodSettings(Section):
     face_max_age_s: Annotated[float, Field(ge=0.2, le=60)] = 3.0

@@ -55,6 +55,8 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path, content: bytes, fault: 
         ({"kiosk": {"state_dir": "a\0b"}}, "no path holds a NUL"),
         ({"kiosk": {"state_dir": ""}}, "'kiosk.state_dir': is empty: take the key out"),
         ({"mqtt": {"password_file": "/x"}}, "'mqtt': password_file does nothing"),
+        ({"pulse": {"window_s": 20, "min_window_s": 60}}, "'pulse': min_window_s must not be"),
+        ({"pulse": {"min_window_s": 61}}, "'pulse': min_window_s must not be above window_s"),
         ({"recommender": {"repeat_after_s": float("inf")}}, "a finite number, found inf"),
     ],
 )
