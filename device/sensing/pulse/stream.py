@@ -27,6 +27,9 @@ RECENT_S = 20.0
 """Span of the rate that is shown and that stress is read from: a heart that races now is not
 hidden by a calm half minute. Variability takes the whole window."""
 RECENT_BEATS = 5
+SPARE = 1.01
+"""Times the window that is kept: cut to whole samples and timed by the sensor's own clock, one of
+120 s would be 119.9 s long, for ever too short for what needs 120."""
 MIN_WAVE_S = 2.0
 FOLLOW_FROM_S = TAIL_S
 SAME_RATE = 0.02
@@ -116,7 +119,7 @@ class PulseStream:
         self._time.note(self._heard, block.device_time_s, rate_hz, lost)
         self._samples = np.concatenate((self._samples, good))
         self._heard += len(good)
-        self._keep_last(self._settings.window_s)
+        self._keep_last(SPARE * self._settings.window_s)
         self._new_s += len(good) / rate_hz
         self._followed_s += len(good) / rate_hz
 
@@ -140,7 +143,7 @@ class PulseStream:
             self._found,
             measured_at=now,
             finger_sure=self._is_sure,
-            window_s=self._window_s,
+            window_s=min(self._window_s, self._settings.window_s),
             wave=wave,
             wave_rate_hz=wave_rate_hz,
         )
@@ -186,7 +189,7 @@ class PulseStream:
         )
 
     def _publish(self, found: PulseAnalysis) -> PulseReading:
-        """Return the analysis as a reading, but for the time and the wave."""
+        """Return the analysis as a reading, but for its time, its window and the wave."""
         hrv = found.hrv
         recent_bpm, stress = None, None
         if hrv.heart_rate_bpm is not None:
@@ -200,7 +203,7 @@ class PulseStream:
             measured_at=0.0,
             finger_on=True,
             quality=found.quality,
-            window_s=self._window_s,
+            window_s=0.0,
             beats_used=used,
             beats_rejected=len(found.intervals.valid) - used,
             # The finger is there: beats that are not found are no reason to ask for it.
