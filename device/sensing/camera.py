@@ -66,13 +66,15 @@ class CameraWorker:
                 stop.wait(1.0)
 
     def _capture(self, source: Source, stop: threading.Event, beat: Callable[[], None]) -> None:
-        log.info("camera open: %s", without_login(self._settings.source))
         watch = _Watch(source.is_live)
-        next_at = self._clock()
+        next_at, is_told = self._clock(), False
         while self._allowed.is_set() and not stop.is_set():
             beat()
             picture = source.read()
             now = self._clock()
+            if not is_told:  # One that opens and gives nothing is tried again every second.
+                log.info("camera open: %s", without_login(self._settings.source))
+                is_told = True
             if not self._allowed.is_set():
                 break
             complaint = watch.look(picture, now)
@@ -90,7 +92,8 @@ class CameraWorker:
                 if stop.wait(min(left_s, NOT_ALLOWED_POLL_S)):
                     break
         self._frames.clear()
-        log.info("camera closed")
+        if is_told:
+            log.info("camera closed")
 
     def _turned(self, picture: Picture) -> Picture:
         turns = self._settings.rotate_deg // 90

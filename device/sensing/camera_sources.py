@@ -120,7 +120,8 @@ class CaptureSource:
             if not self._capture.grab():
                 return False, np.empty(0)
             self._shown += 1
-            if time.monotonic() - began > WAITED_S:
+            # Not the first: if there is no second, this is no stream.
+            if self._shown > 1 and time.monotonic() - began > WAITED_S:
                 break
         return self._capture.retrieve()
 

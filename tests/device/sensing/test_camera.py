@@ -242,13 +242,29 @@ def test_a_network_camera_that_does_not_answer_is_given_up(monkeypatch: pytest.M
         assert "cannot be reached" in camera.worker.note
 
 
+@pytest.mark.parametrize("is_slow", [False, True])
 @pytest.mark.parametrize("name", ["snapshot", "snapshot.jpg", "snapshot.jpg?channel=1"])
-def test_an_address_of_single_pictures_is_said_to_be_no_stream(name: str) -> None:
+def test_an_address_of_single_pictures_is_said_to_be_no_stream(
+    name: str, is_slow: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if is_slow:  # Its picture had to be waited for.
+        monkeypatch.setattr(camera_sources, "WAITED_S", 0.0)
     with NetworkCamera(20, snapshots=True) as eye:
         source = open_source(CameraSettings(source=eye.url.replace("eye.mjpg", name)))
         with pytest.raises(CameraError, match="one picture and no more: name the address of"):
             source.read()
         source.close()
+
+
+def test_a_camera_that_opens_and_gives_nothing_is_one_line_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    with NetworkCamera(20, snapshots=True) as eye, Running(eye.url) as camera:
+        camera.allowed.set()
+        camera.until(lambda: camera.worker._opening == 3)
+    assert len(caplog.records) == 1
+    assert "one picture and no more" in caplog.text
 
 
 @pytest.mark.parametrize("login", [("eva:hunter2@", ""), ("", "?user=eva&pwd=hunter2")])
