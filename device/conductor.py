@@ -170,14 +170,15 @@ class Conductor:
 
     def _consent(self, camera: bool, now: float) -> None:
         self._tracker.forget()
-        self._agree(camera, now)
+        self._agree(camera)
         self._visit.last_interaction_at = now
         self._enter(V.SENSING, now)
 
-    def _agree(self, camera: bool, now: float) -> None:
+    def _agree(self, camera: bool) -> None:
         if self._visit.consented_at is None:
             self._wires.forget()
-            self._visit.consented_at = now
+            # Only now: what was being worked out meanwhile may still hold what was before.
+            self._visit.consented_at = self._clock()
         self._visit.camera = camera
 
     def _lead_music(self, now: float) -> None:
@@ -264,12 +265,14 @@ class Conductor:
             and self._visit.camera
             and self._switch.allows
         )
-        if wanted:
+        if not wanted:
+            self._wires.camera_allowed.clear()
+            # At every turn: a picture that was being read meanwhile is done only now.
+            self._wires.faces.clear()
+        elif not self._wires.camera_allowed.is_set():
+            # One that was being read when the camera closed has come since: it is of who left.
+            self._wires.faces.clear()
             self._wires.camera_allowed.set()
-            return
-        self._wires.camera_allowed.clear()
-        # At every turn: a picture that was being read meanwhile is done only now.
-        self._wires.faces.clear()
 
     # --- commands ---------------------------------------------------------------------
 
@@ -321,7 +324,7 @@ class Conductor:
             self._consent(command.camera, now)
         elif self._visit.state in (V.SENSING, V.PLAYING):
             # The person changed their mind about the camera in mid-visit.
-            self._agree(command.camera, now)
+            self._agree(command.camera)
 
     def _take_words(self, text: str, now: float) -> None:
         words = read_mood(text)

@@ -68,32 +68,37 @@ class CameraWorker:
     def _capture(self, source: Source, stop: threading.Event, beat: Callable[[], None]) -> None:
         watch = _Watch(source.is_live)
         next_at, is_told = self._clock(), False
-        while self._allowed.is_set() and not stop.is_set():
-            beat()
-            picture = source.read()
-            now = self._clock()
-            if not is_told:  # One that opens and gives nothing is tried again every second.
-                log.info("camera open: %s", without_login(self._settings.source))
-                is_told = True
-            if not self._allowed.is_set():
-                break
-            complaint = watch.look(picture, now)
-            if complaint != self.note:
-                self._note(complaint)
-                self._tell(True, complaint)
-            # Whoever is in a picture that stands still may have left long ago.
-            if not complaint:
-                self._seq += 1
-                pixels = frozen(self._turned(picture))
-                self._frames.put(Frame(self._seq, now, pixels, self._opening))
-            next_at = max(now, next_at + self._settings.frame_interval_s)
-            # In short steps: a permission that is withdrawn counts at once.
-            while self._allowed.is_set() and (left_s := next_at - self._clock()) > 0:
-                if stop.wait(min(left_s, NOT_ALLOWED_POLL_S)):
+        try:
+            while self._allowed.is_set() and not stop.is_set():
+                beat()
+                picture = source.read()
+                now = self._clock()
+                if not is_told:  # One that opens and gives nothing is tried again every second.
+                    log.info("camera open: %s", without_login(self._settings.source))
+                    is_told = True
+                if not self._allowed.is_set():
                     break
-        self._frames.clear()
+                complaint = watch.look(picture, now)
+                if complaint != self.note:
+                    self._note(complaint)
+                    self._tell(True, complaint)
+                # Whoever is in a picture that stands still may have left long ago.
+                if not complaint:
+                    self._seq += 1
+                    pixels = frozen(self._turned(picture))
+                    self._frames.put(Frame(self._seq, now, pixels, self._opening))
+                next_at = max(now, next_at + self._settings.frame_interval_s)
+                self._wait_until(next_at, stop)
+        finally:  # Also where the camera is lost: whoever was in its last picture may leave.
+            self._frames.clear()
         if is_told:
             log.info("camera closed")
+
+    def _wait_until(self, at: float, stop: threading.Event) -> None:
+        """Wait in short steps: a permission that is withdrawn counts at once."""
+        while self._allowed.is_set() and (left_s := at - self._clock()) > 0:
+            if stop.wait(min(left_s, NOT_ALLOWED_POLL_S)):
+                return
 
     def _turned(self, picture: Picture) -> Picture:
         turns = self._settings.rotate_deg // 90

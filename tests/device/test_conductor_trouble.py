@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -322,6 +323,39 @@ def test_a_pulse_from_before_a_late_yes_has_no_voice(stage: Stage) -> None:
     assert stage.forgotten == before + 1
     stage.do(r.Consent(source="screen", camera=True))
     assert stage.forgotten == before + 1, "the camera alone is no new beginning"
+
+
+def test_a_pulse_that_was_worked_out_while_the_yes_was_given_has_no_voice(
+    stage: Stage,
+) -> None:
+    """Until the worker is told to forget, it tells what was measured before."""
+    forget = stage.wires.forget
+
+    def forget_a_moment_later() -> None:
+        stage.now += 0.01
+        stage.wires.pulse.put(r.PulseReading(stage.now, True, 0.9, 60.0, heart_rate_bpm=70.0))
+        stage.now += 0.01
+        forget()
+
+    stage.do(r.Start(source="screen"))
+    stage.pass_time(stage.settings.visit.greeting_s + 0.5)
+    stage.conductor._wires = replace(stage.wires, forget=forget_a_moment_later)
+    assert stage.do(r.Consent(source="screen", camera=False)).pulse is None
+    assert stage.pass_time(0.25, finger=True).pulse is not None
+
+
+def test_a_face_that_was_being_read_when_the_last_visit_ended_is_not_shown_in_the_next(
+    stage: Stage,
+) -> None:
+    stage.to_playing()
+    last = stage.wires.faces.latest()
+    assert last is not None
+    stage.do(r.Stop(source="screen"))
+    stage.wires.faces.put(last)  # The worker of faces was at it.
+    stage.pass_time(stage.settings.visit.farewell_s + 1)
+    stage.do(r.Start(source="screen"))
+    stage.pass_time(stage.settings.visit.greeting_s + 0.5)
+    assert stage.do(r.Consent(source="screen", camera=True)).faces is None
 
 
 # --- who is there -----------------------------------------------------------------------

@@ -54,4 +54,6 @@ class FaceWorker:
                 reader.forget()
             if newer > version and frame is not None:
                 self._readings.put(reader.read(frame))
+                if self._forget.is_set():  # Whose face that is has left while it was read.
+                    self._readings.clear()
             version = newer

@@ -45,14 +45,15 @@ class PulseWorker:
         due = self._clock()
         while not stop.is_set():
             beat()
+            block = self._blocks.get(PUBLISH_EVERY_S / 2)
+            now = self._clock()
+            # In this order, what is told with a time after the forgetting holds nothing of before.
             if self._forget.is_set():
                 self._forget.clear()
                 stream.forget()
-            block = self._blocks.get(PUBLISH_EVERY_S / 2)
             if block is not None:
                 dropped, lost = self._blocks.dropped - lost, self._blocks.dropped
                 stream.feed(_after_gap(block) if dropped else block)
-            now = self._clock()
             if now >= due:
                 due = now + PUBLISH_EVERY_S
                 self._readings.put(stream.reading(now))

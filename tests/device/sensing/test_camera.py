@@ -229,6 +229,7 @@ def test_a_network_camera_that_falls_silent_is_closed(monkeypatch: pytest.Monkey
         camera.frame()
         camera.until(lambda: "no more pictures come" in camera.worker.note)
         camera.allowed.clear()
+        assert camera.frames.latest() is None, "no frame outlives a camera that was lost"
 
 
 def test_a_network_camera_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -348,6 +348,38 @@ def test_the_worker_reads_the_newest_frame_and_forgets_when_told() -> None:
     assert not thread.is_alive()
 
 
+def test_a_face_that_was_being_read_when_its_person_left_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    frames: LatestSlot[Frame] = LatestSlot()
+    readings: LatestSlot[FacesInView] = LatestSlot()
+    worker = FaceWorker(FaceSettings(detector="litert"), frames, readings)
+    stop, read = threading.Event(), FaceReader.read
+
+    def read_while_the_visit_ends(reader: FaceReader, frame: Frame) -> FacesInView:
+        view = read(reader, frame)
+        if frame.seq == 0:
+            worker.forget()  # As the conductor does, and in this order.
+            readings.clear()
+        return view
+
+    monkeypatch.setattr(FaceReader, "read", read_while_the_visit_ends)
+    thread = threading.Thread(target=worker.run, args=(stop, lambda: None), daemon=True)
+    thread.start()
+    picture = frozen(builtin_picture(640, 480))
+    frames.put(Frame(0, 0.0, picture))
+    version, _ = readings.wait_newer(1, 10)  # What was read,
+    version, view = readings.wait_newer(version, 2)  # and that it was taken back.
+    assert view is None
+    frames.put(Frame(1, 1.0, picture))
+    _, view = readings.wait_newer(version, 10)
+    assert view is not None
+    assert view.captured_at == 1.0
+    stop.set()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
 def test_the_command_prints_faces_and_mood(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

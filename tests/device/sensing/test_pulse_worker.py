@@ -110,6 +110,26 @@ def test_what_was_measured_is_forgotten_on_demand() -> None:
         assert running.until(lambda r: r.window_s <= 3.5).heart_rate_bpm is None
 
 
+def test_what_is_told_with_a_time_after_the_forgetting_holds_nothing_of_before() -> None:
+    """The worker waits for the next block most of the time: the yes mostly comes then."""
+    with Running() as running:
+        running.send(pulse(20).samples)
+        running.until(lambda r: r.heart_rate_bpm is not None)
+        running.clock.now += 0.3
+        until(lambda: running.readings.latest().measured_at == running.clock.now)  # type: ignore[union-attr]
+        beats = running.beats
+        until(lambda: running.beats > beats)  # It has looked, and waits for a block.
+        running.worker.forget()
+        since = running.clock.now
+        running.clock.now += 0.3
+        running.blocks.put(next(blocks(pulse(1).samples, start_s=since)))
+        until(lambda: running.readings.latest().measured_at > since)  # type: ignore[union-attr]
+        told = running.readings.latest()
+    assert told is not None
+    assert told.heart_rate_bpm is None
+    assert told.window_s < 1
+
+
 class HeldQueue(BoundedQueue[PpgBlock]):
     """Gives nothing while it is held, as to a thread that gets no time."""
 
