@@ -7,7 +7,9 @@ import resource
 import signal
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from catalog.folders import from_home
@@ -57,14 +59,30 @@ def run(args: argparse.Namespace) -> int:
     ends = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # As nohup has it.
         ends.append(signal.SIGHUP)  # A terminal that is closed: the house is told goodbye, too.
-    for number in ends:
-        signal.signal(number, lambda *_: stop.set())
+    _end_on(ends, stop)
 
     def say_ready() -> None:
         print(f"attune: ready after {time.monotonic() - started:.2f} s", flush=True)
 
     house = kiosk.build(equipment.settings, finger_may_agree=equipment.finger_may_agree)
     return kiosk.run(house, stop, say_ready)
+
+
+def _end_on(numbers: Sequence[int], stop: threading.Event) -> None:
+    """Set ``stop`` when one of the signals comes, in a thread of its own.
+
+    A handler runs in the main thread, in the middle of what it does. Where that is a look at
+    ``stop`` it holds the lock that setting takes, and would wait for itself for ever.
+    """
+    asked: SimpleQueue[int] = SimpleQueue()  # Made for handlers: its put needs no lock.
+
+    def heed() -> None:
+        asked.get()
+        stop.set()
+
+    threading.Thread(target=heed, name="signals", daemon=True).start()
+    for number in numbers:
+        signal.signal(number, lambda came, _: asked.put(came))
 
 
 def load_settings(path: Path | None) -> Any:

@@ -170,3 +170,27 @@ def test_the_command_starts_says_what_stands_in_and_ends_with_0(
     assert process.returncode == 0, errors
     assert any("no MQTT broker" in line for line in said)
     assert "Traceback" not in errors
+
+
+AS_THE_MAIN_THREAD_LOOKS = """
+import signal, sys
+from device import kiosk
+from device.cli import main
+
+def run(house, stop, on_ready):
+    with stop._cond:  # As wait() does, a moment before it sleeps and one after.
+        signal.raise_signal(signal.SIGTERM)
+    return 0 if stop.wait(5) else 3
+
+kiosk.run = run
+sys.exit(main(["run"]))
+"""
+
+
+def test_a_signal_that_comes_just_as_the_main_thread_looks_for_one_ends_the_kiosk(
+    tmp_path: Path,
+) -> None:
+    subprocess.run(
+        [sys.executable, "-c", AS_THE_MAIN_THREAD_LOOKS],
+        check=True, timeout=20, env={**os.environ, "HOME": str(tmp_path)},
+    )  # fmt: skip
