@@ -19,7 +19,7 @@ WAV_MAX_BYTES = 4_000_000_000
 class Pacer:
     """Makes a sink that takes everything behave like one that plays in real time."""
 
-    def __init__(self, clock: Callable[[], float], rate_hz: int, ahead_s: float) -> None:
+    def __init__(self, clock: Callable[[], float], rate_hz: float, ahead_s: float) -> None:
         self._clock = clock
         self._rate_hz = rate_hz
         self._ahead_s = ahead_s

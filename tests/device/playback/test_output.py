@@ -8,14 +8,22 @@ import sys
 import wave
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from device.playback import clocked
 from device.playback import messages as m
 from device.playback.cards import fresh_portaudio, output_in_sight, stable_name
 from device.playback.clocked import BUFFER_S, NullOutput, Pacer
-from device.playback.output import OutputError, list_outputs, open_output
+from device.playback.output import (
+    OutputDevice,
+    OutputError,
+    _CardOutput,
+    list_outputs,
+    open_output,
+)
 from tests.device.playback.player_at_work import RATE_HZ, Playing, a_track
 from tests.fakes.alsa_devices import AlsaConfig, PulseServer
 from tests.fakes.sounds import noise, sine, write_sound
@@ -89,6 +97,50 @@ def test_portaudio_gets_every_sample_at_the_pace_of_time(alsa: AlsaConfig) -> No
     assert output.rate_hz == RATE_HZ
     np.testing.assert_allclose(heard, sound[: len(heard)], atol=2e-4)
     assert len(heard) > len(sound) - output.rate_hz
+
+
+class FastCard:
+    """A sounddevice whose one stream is a thousandth faster than the clock; time is ours."""
+
+    PortAudioError = RuntimeError
+    latency = 0.5
+
+    def __init__(self) -> None:
+        self.now_s = self._at_s = self._held_s = 0.0
+
+    def check_output_settings(self, **_: object) -> None:
+        """All that is asked for can be played."""
+
+    def RawOutputStream(self, **_: object) -> FastCard:  # noqa: N802 - PortAudio's own name
+        return self
+
+    def start(self) -> None:
+        self._at_s = self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+    def write(self, sound: np.ndarray) -> bool:
+        self._held_s -= 1.001 * (self.now_s - self._at_s)
+        ran_dry, self._held_s = self._held_s < 0 < self._at_s, max(0.0, self._held_s)
+        block_s = len(sound) / RATE_HZ
+        too_much_s = max(0.0, self._held_s + block_s - self.latency)
+        self.now_s += too_much_s / 1.001
+        self._held_s += block_s - too_much_s
+        self._at_s = self.now_s
+        return ran_dry
+
+
+def test_a_card_that_is_faster_than_the_clock_does_not_run_dry_after_hours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    card = FastCard()
+    monkeypatch.setattr(clocked, "time", SimpleNamespace(sleep=card.sleep))
+    output = _CardOutput(card, OutputDevice("DAC", "DAC", 0, RATE_HZ, 2), lambda: card.now_s)
+    block = np.zeros((2048, 2), np.float32)
+    while card.now_s < 3600:
+        assert output.write(block), f"it ran dry after {card.now_s:.0f} s"
+        card.now_s += 0.001
 
 
 def test_without_a_card_music_waits_and_begins_when_one_is_there(
