@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -39,5 +40,15 @@ class CameraSwitch:
             else:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
                 self._file.touch()
+            _keep(self._file.parent)
         except OSError as error:
             log.error("%s: the camera's switch holds only until a restart: %s", self._file, error)
+
+
+def _keep(folder: Path) -> None:
+    """Have the disk keep what changed in a folder now: who pulls the plug means it to stay off."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

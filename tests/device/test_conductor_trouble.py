@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -458,6 +459,23 @@ def test_a_camera_that_was_switched_off_stays_off_over_a_restart(folder: Path) -
             stage.pass_time(0.25)
             assert stage.state.camera_allowed is allowed
             stage.do(r.SetCameraAllowed(source="mqtt", allowed=True))
+
+
+def test_a_camera_that_was_switched_off_stays_off_though_the_plug_is_pulled_at_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that was made is on the disk when its folder was written out, and not before."""
+    kept: list[list[str]] = []
+
+    def write_out(folder: int) -> None:
+        kept.append(os.listdir(folder))
+
+    monkeypatch.setattr(os, "fsync", write_out)
+    with Stage(folder) as stage:
+        stage.do(r.SetCameraAllowed(source="mqtt", allowed=False))
+        assert "camera-off" in kept[-1]
+        stage.do(r.SetCameraAllowed(source="mqtt", allowed=True))
+        assert "camera-off" not in kept[-1]
 
 
 def test_a_switch_that_cannot_be_kept_is_said_and_holds(
