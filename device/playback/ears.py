@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import select
 import subprocess
 import sys
 import threading
@@ -22,6 +23,9 @@ REVERBERATION_S = 0.4
 
 LATE_S = 0.2
 """What the microphone's own buffers add."""
+
+HANGS_S = 20.0
+"""Without a level for so long its process hangs, as a card may: longer than a start takes."""
 
 MUTE_AFTER_S = 1.0
 """Without a level for so long nothing is known any more: the music is not lowered."""
@@ -74,6 +78,7 @@ class Ears:
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
+                    bufsize=0,  # What lay in a buffer would hide from select.
                 ) as process:
                     self._note_fault(self._follow(process))
             except OSError as error:  # Too little memory, too many processes.
@@ -84,7 +89,12 @@ class Ears:
         """Hear what it says until it ends; return why it did."""
         assert process.stdout is not None
         assert process.stderr is not None
-        while line := process.stdout.readline(LINE_MAX_BYTES):
+        while True:
+            if not select.select([process.stdout], [], [], HANGS_S)[0]:
+                process.kill()
+                return f"microphone {self._microphone} says nothing: unplug it and plug it in again"
+            if not (line := process.stdout.readline(LINE_MAX_BYTES)):
+                break
             try:
                 level_dbfs = float(line)
             except ValueError:
