@@ -111,6 +111,10 @@ def picture_size(data: bytes) -> tuple[int, int]:
         if marker == 0xFF:  # A fill byte (B.1.1.2).
             at += 1
             continue
+        if marker < 0xC0 or 0xD0 <= marker <= 0xD9:
+            # Those without a length (B.1.1.3): no file has them here but one that would hide from
+            # us how large it is, as a decoder passes over them and does not take a length.
+            return 0, 0
         # Frame headers C0..CF, but not the tables DHT C4, JPG C8, DAC CC.
         if 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:
             height = int.from_bytes(data[at + 5 : at + 7], "big")

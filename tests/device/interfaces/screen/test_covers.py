@@ -112,6 +112,31 @@ def test_a_jpeg_with_fill_bytes_is_shown(tmp_path: Path) -> None:
     assert cover is not None and cover.get_size() == (321, 123)
 
 
+def test_a_jpeg_cannot_hide_how_large_it_is_behind_a_marker_without_a_length(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A decoder passes over RST0; taken for a segment it leads past the true frame header."""
+    save(tmp_path / "a.jpg", (5000, 8))  # One that a test can bear, were it decoded.
+    rest = (tmp_path / "a.jpg").read_bytes()[2:]
+    head, tail = rest[: rest.index(b"\xff\xc0")], rest[rest.index(b"\xff\xc0") :]
+    start = b"\xff\xd8\xff\xd0"
+    landing = len(start) + int.from_bytes(rest[:2], "big")
+    false = b"\xff\xc0\x00\x11\x08\x00\x10\x00\x10"
+    hidden = start + head + comment(60_000)
+    hidden += comment(landing - len(hidden) + 20, false, landing - len(hidden))
+    (tmp_path / "cover.jpg").write_bytes(hidden + tail)
+    assert pygame.image.load(tmp_path / "cover.jpg").get_size() == (5000, 8)
+    assert find_cover(tmp_path / "song.mp3") is None
+    assert "is not shown" in caplog.text
+
+
+def comment(size: int, content: bytes = b"", at: int = 4) -> bytes:
+    """Return a comment segment of ``size`` bytes with ``content`` at a place in it."""
+    filled = bytearray(b"\xff\xfe" + (size - 2).to_bytes(2, "big") + bytes(size - 4))
+    filled[at : at + len(content)] = content
+    return bytes(filled)
+
+
 def test_jpeg_size_from_its_header(tmp_path: Path) -> None:
     save(tmp_path / "a.jpg", (321, 123))
     assert picture_size((tmp_path / "a.jpg").read_bytes()) == (321, 123)
