@@ -17,6 +17,7 @@ from benchmarks.service import MALLOC
 from device.cli import main
 from device.config import ConfigError, parse
 from tests.data_folder import ROOT
+from tests.fakes.shell_functions import shell_function
 from tests.fakes.sounds import sine, write_sound
 
 UNITS = ROOT / "systemd"
@@ -146,12 +147,6 @@ def test_a_secret_is_taken_from_systemds_copy(
     assert parse(given).mqtt.password_file == tmp_path / "mqtt-password"
     elsewhere = {"mqtt": {"username": "hall", "password_file": "/srv/hall/mqtt-password"}}
     assert parse(elsewhere).mqtt.password_file == Path("/srv/hall/mqtt-password")
-
-
-def shell_function(script: str, name: str) -> str:
-    text = (ROOT / "scripts" / script).read_text(encoding="utf-8")
-    begin = text.index(f"{name}() {{")
-    return text[begin : text.index("\n}\n", begin) + 3]
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs the checkout")

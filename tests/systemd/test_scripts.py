@@ -1,0 +1,88 @@
+"""What puts Attune on a machine and takes it away: the parts that can be tried anywhere."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.data_folder import ROOT
+from tests.fakes.shell_functions import call
+
+PLACE = "/opt/attune/venv"
+
+
+def program(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize("folder", ["plain", "with a space", "größe", "a|b&c", "x" * 130])
+def test_the_program_starts_where_it_is_installed_wherever_it_was_built(
+    tmp_path: Path, folder: str
+) -> None:
+    """pip writes a path with a space, or a long one, in three lines for a shell."""
+    new = tmp_path / folder / "venv.new"
+    python = program(new / "bin/python", "exit 0")
+    program(new / "bin/activate", "")
+    program(new / "bin/pip", "")
+    (new / "pyvenv.cfg").write_text(f"home = /usr/bin\ncommand = python3 -m venv {new}\n")
+    maker = importlib.import_module("pip._vendor.distlib.scripts").ScriptMaker(None, new / "bin")
+    maker.executable, maker.variants = str(python), {""}
+    maker.make("attune = device.cli:main")
+    call("install", "settle", new, PLACE)
+    first, *rest = (new / "bin/attune").read_text().splitlines()
+    assert first == f"#!{PLACE}/bin/python"
+    compile("\n".join(rest), "attune", "exec")
+    assert "device.cli" in "\n".join(rest)
+    assert str(new) not in (new / "bin/attune").read_text() + (new / "pyvenv.cfg").read_text()
+    assert sorted(one.name for one in (new / "bin").iterdir()) == ["attune", "python"]
+
+
+@pytest.mark.parametrize("script", ["uninstall", "deb"])
+@pytest.mark.parametrize(
+    ("entry", "gone"),
+    [
+        ("attune:x:1000:1000::/home/attune:/bin/bash", ""),
+        ("attune:x:993:993:Attune kiosk:/var/lib/attune:/usr/sbin/nologin", "user group "),
+    ],
+)
+def test_a_login_that_is_called_attune_outlives_the_kiosk(
+    tmp_path: Path, script: str, entry: str, gone: str
+) -> None:
+    """It may be the name that the owner of the box goes by."""
+    program(tmp_path / "getent", f"echo '{entry}'")
+    program(tmp_path / "userdel", f'printf "user " >>"{tmp_path}/gone"')
+    program(tmp_path / "groupdel", f'printf "group " >>"{tmp_path}/gone"')
+    (tmp_path / "gone").touch()
+    call(script, "forget_user", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert (tmp_path / "gone").read_text() == gone
+
+
+@pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="needs dpkg-deb")
+def test_a_package_can_be_made_by_somebody_whose_files_are_closed_to_others(
+    tmp_path: Path,
+) -> None:
+    """dpkg-deb refuses, at the end of some minutes; here a stand-in installs at once."""
+    (tmp_path / "scripts").mkdir()
+    for name in ("pyproject.toml", "NOTICE", "LICENSE", "scripts/deb"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    program(
+        tmp_path / "scripts/install",
+        'mkdir -p "$DESTDIR/opt/attune" "$DESTDIR/etc/attune"; touch "$DESTDIR/opt/attune/one"',
+    )
+    done = subprocess.run(
+        ["/bin/sh", "-c", "umask 077; scripts/deb"], cwd=tmp_path, check=False,
+        env={**os.environ, "PYTHON": sys.executable}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (package,) = (tmp_path / "build/deb").glob("*.deb")
+    listed = subprocess.run(["dpkg-deb", "-c", package], check=True, capture_output=True, text=True)
+    assert "drwx------" not in listed.stdout
