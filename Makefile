@@ -20,6 +20,13 @@ help:  ## this list
 
 # --- set-up ---------------------------------------------------------------------------
 
+# What does not stand any more is made anew, though no file here is newer.
+ifneq ($(wildcard $(VENV)/.product),)
+ifneq ($(shell scripts/venv_stands $(VENV) && echo yes),yes)
+.PHONY: $(VENV)/.product
+endif
+endif
+
 setup: $(VENV)/.product $(FACE)  ## make .venv with .venv/bin/attune in it
 
 $(VENV)/.product: $(LOCK).lock pyproject.toml scripts/system_packages scripts/make_venv

@@ -86,3 +86,28 @@ def test_a_package_can_be_made_by_somebody_whose_files_are_closed_to_others(
     (package,) = (tmp_path / "build/deb").glob("*.deb")
     listed = subprocess.run(["dpkg-deb", "-c", package], check=True, capture_output=True, text=True)
     assert "drwx------" not in listed.stdout
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+@pytest.mark.parametrize(
+    ("state", "is_made_anew"),
+    [("whole", False), ("moved", True), ("broken off", True), ("of another Python", True)],
+)
+def test_a_virtual_environment_that_does_not_stand_is_made_anew(
+    tmp_path: Path, state: str, is_made_anew: bool
+) -> None:
+    """A folder that was moved said `.venv/bin/attune: not found`, for ever."""
+    shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
+    shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    python = program(tmp_path / ".venv/bin/python", f"exit {int(state == 'broken off')}")
+    interpreter = "/where/it/was/python" if state == "moved" else python
+    (tmp_path / ".venv/bin/attune").write_text(f"#!{interpreter}\n")
+    if state == "of another Python":
+        python.unlink()
+        python.symlink_to("/usr/bin/python3.of-before")
+    (tmp_path / ".venv/.product").touch()
+    asked = ["make", "-n", "setup", f"PYTHON={sys.executable}"]
+    done = subprocess.run(asked, cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert ("scripts/make_venv" in done.stdout) == is_made_anew
