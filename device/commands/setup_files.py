@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -204,9 +205,14 @@ def _music_lines(music: Iterable[Path]) -> list[str]:
 
 
 def _quoted(folder: Path) -> str:
-    r"""Quote for systemd: ``%`` is a specifier, ``:`` ends the source, ``-`` lets it be absent."""
+    r"""Quote for systemd: ``%`` is a specifier, ``:`` ends the source, ``-`` lets it be absent.
+
+    Within quotes no backslash makes a ``"`` a letter; quoted the other way round it is one.
+    """
     text = str(folder).replace("\\", "\\\\").replace("%", "%%").replace(":", "\\:")
-    return f'"-{text}"' if " " in text else f"-{text}"
+    if not re.search(r"[\s\"']", text):
+        return f"-{text}"
+    return '"-' + text.replace('"', '"\'"\'"') + '"'
 
 
 def _watched(folder: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import tomllib
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -299,6 +300,19 @@ def test_the_services_see_the_music_and_no_more(tmp_path: Path) -> None:
     kiosk = (tmp_path / "attune.service.d/setup.conf").read_text()
     assert "IPAddressAllow=localhost\n" in kiosk
     assert not (tmp_path / "attune-catalog.service.d/setup.conf").exists()
+
+
+@pytest.mark.parametrize("name", ["Rock'n'Roll", "Anna'sMusic", "Anna's Music", 'a "b" c', '"b"'])
+def test_quotation_marks_in_the_name_of_a_folder_are_letters_to_systemd(
+    tmp_path: Path, name: str
+) -> None:
+    """It read Rock'n'Roll as RocknRoll, which is not there and may be: no music, and no word."""
+    given_answers = Answers()
+    given_answers.put("catalog", music=[f"/home/eva/{name}"])
+    setup_files.adapt_services(given_answers, tmp_path)
+    lines = (tmp_path / "attune-catalog.service.d/setup.conf").read_text().splitlines()
+    (bound,) = [line.partition("=")[2] for line in lines if line.startswith("Bind")]
+    assert shlex.split(bound) == [f"-/home/eva/{name}"]  # systemd quotes as the shell does.
 
 
 @pytest.mark.parametrize(
