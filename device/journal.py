@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from typing import Any
+
+from catalog.plain import plain
 
 # sd-daemon(3): a line that begins so is kept with this priority, for `journalctl -p warning`.
 _PRIORITIES = (
@@ -14,7 +17,19 @@ _PRIORITIES = (
 _LINE = "%(levelname)-7s %(name)s: %(message)s"
 
 
-class JournalFormatter(logging.Formatter):
+class PlainFormatter(logging.Formatter):
+    """One line for a message, whatever name of a file is in it; the journal hides other ones."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """Return the line without what would steer a terminal."""
+        return plain(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - logging's name
+        """Return the lines of a traceback, likewise."""
+        return "\n".join(map(plain, super().formatException(ei).split("\n")))
+
+
+class JournalFormatter(PlainFormatter):
     """Puts the priority before each line; the journal adds the time itself."""
 
     def __init__(self) -> None:
@@ -32,7 +47,7 @@ def set_up_logging(level: str) -> None:
     if into_journal():
         handler.setFormatter(JournalFormatter())
     else:
-        handler.setFormatter(logging.Formatter(f"%(asctime)s {_LINE}", "%H:%M:%S"))
+        handler.setFormatter(PlainFormatter(f"%(asctime)s {_LINE}", "%H:%M:%S"))
     logging.basicConfig(level=level.upper(), handlers=[handler])
 
 

@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
+from catalog.plain import plain
 from device.commands.errors import CommandError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     for kind, devices in found.items():
         print(f"{TITLES[kind]}:")
         for device in devices:
-            print("  " + "  ".join(str(value) for value in device.values() if value))
+            print("  " + "  ".join(plain(value) for value in device.values() if value))
         if not devices:
             print(f"  none found: {ADVICE[kind]}")
     return 0

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from catalog.plain import plain
 from device.commands.doctor_access import (
     USER,
     advice_to_let_write,
@@ -88,9 +89,9 @@ def _print(findings: list[Finding]) -> None:
         mark = f"{finding.status:<8}"
         if coloured:
             mark = f"\x1b[{colours[finding.status]}m{mark}\x1b[0m"
-        print(f"{mark} {finding.part:<10} {finding.detail}")
+        print(f"{mark} {finding.part:<10} {plain(finding.detail)}")
         if finding.advice:
-            print(f"{'':<20}-> {finding.advice}")
+            print(f"{'':<20}-> {plain(finding.advice)}")
 
 
 def _summary(findings: list[Finding]) -> str:

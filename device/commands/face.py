@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from catalog.plain import plain
 from device.commands.errors import CommandError
 
 
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(results if len(results) > 1 else results[0], indent=2))
     for result in results:
         if "error" in result:
-            print(f"attune: {result['error']}", file=sys.stderr)
+            print(f"attune: {plain(result['error'])}", file=sys.stderr)
         elif not args.json:
             _print(result)
     return 1 if any("error" in result for result in results) else 0
@@ -101,11 +102,11 @@ def _named(probabilities: Any) -> dict[str, float]:
 
 
 def _print(result: dict[str, Any]) -> None:
-    count = len(result["faces"])
+    count, name = len(result["faces"]), plain(result["image"])
     if not count:
-        print(f"{result['image']}: no face found (it should be lit and look at the camera)")
+        print(f"{name}: no face found (it should be lit and look at the camera)")
         return
-    print(f"{result['image']}: {count} face{'s' if count > 1 else ''}")
+    print(f"{name}: {count} face{'s' if count > 1 else ''}")
     for face in result["faces"]:
         best = sorted(face["probabilities"].items(), key=lambda item: -item[1])[:3]
         shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in best)

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from catalog.plain import plain
 from device.commands.errors import CommandError
 
 if TYPE_CHECKING:
@@ -144,7 +145,8 @@ def _rounded(value: float | None, digits: int) -> float | None:
 
 
 def _print(facts: dict[str, Any]) -> None:
-    print(f"{facts['file']}, column {facts['column']}: {facts['duration_s']:.0f} s"
+    place = plain(f"{facts['file']}, column {facts['column']}")
+    print(f"{place}: {facts['duration_s']:.0f} s"
           f" at {facts['rate_hz']:g} Hz")  # fmt: skip
     verdict = "accepted" if facts["accepted"] else f"not accepted: {facts['reason']}"
     if not facts["accepted"] and facts["heart_rate_bpm"] is not None:

@@ -44,13 +44,14 @@ def test_all_ports_are_listened_to_and_a_broken_one_spoils_nothing(
         SimulatedSensor(protocol="pulsesensor") as two,
     ):
         found = [
-            SerialPort("Uno", first.path),
+            SerialPort("\x1b[2JUno", first.path),
             SerialPort("gone", "/dev/no-such-finger"),
             SerialPort("Nano", two.path),
         ]
         monkeypatch.setattr(ports, "list_ports", lambda: found)
         assert run() == 0
     out = capsys.readouterr().out
+    assert "\x1b" not in out  # A device says itself what it is called.
     assert f"Uno  {first.path}  attune  Attune's own firmware" in out
     assert "gone  /dev/no-such-finger  no such port" in out
     assert f"Nano  {two.path}  pulsesensor" in out

@@ -183,3 +183,14 @@ def test_without_settings_the_doctor_says_that_it_speaks_of_defaults(
     monkeypatch.setenv("HOME", str(tmp_path))
     cli.main(["doctor"])
     assert "no kiosk.toml in /etc/attune" in capsys.readouterr().out
+
+
+def test_what_it_finds_cannot_steer_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A device says itself what it is called, and a stick what its folders are."""
+    settings = f'[catalog]\nfolder = "{tmp_path}/\\u001b[2Jc"\n'
+    cli.main(["doctor", f"--config={write(tmp_path, settings)}"])
+    said = capsys.readouterr().out
+    assert "[2J" in said
+    assert "\x1b" not in said

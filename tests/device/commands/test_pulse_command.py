@@ -275,6 +275,12 @@ def test_people_get_a_table(tmp_path: Path, capsys: Any) -> None:
     assert f"{TRUE.heart_rate_bpm:.0f}" in said
 
 
+def test_a_name_cannot_steer_the_terminal(tmp_path: Path, capsys: Any) -> None:
+    path = write(tmp_path / "\x1b[2Ja.csv", {"time": TIME, "ppg": TRUE.samples})
+    assert cli.main(["pulse", "analyse", str(path)]) == 0
+    assert "\x1b" not in capsys.readouterr().out
+
+
 def test_the_picture_is_drawn(tmp_path: Path, capsys: Any) -> None:
     pytest.importorskip("matplotlib")
     path = write(tmp_path / "a.csv", {"time": TIME, "ppg": TRUE.samples})

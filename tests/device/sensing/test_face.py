@@ -399,6 +399,19 @@ def test_the_command_prints_faces_and_mood(
     assert "happy" in capsys.readouterr().out
 
 
+def test_the_name_of_a_picture_cannot_steer_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty, damaged = tmp_path / "\x1b[2Jwall.png", tmp_path / "\x1b[2Jtorn.png"
+    cv2.imwrite(str(empty), np.full((200, 200, 3), 120, np.uint8))
+    damaged.write_bytes(b"torn")
+    assert main(["face", "analyse", str(empty), str(damaged)]) == 1
+    said = capsys.readouterr()
+    assert "[2Jwall.png: no face found" in said.out
+    assert "[2Jtorn.png" in said.err
+    assert "\x1b" not in said.out + said.err
+
+
 def test_all_of_a_group_are_found_in_a_picture(
     portrait: Picture, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
