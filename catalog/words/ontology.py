@@ -98,8 +98,8 @@ def _rows(path: Path) -> Iterator[tuple[Any, Any, Any]]:
                 yield line[word], line[second], line[second + 1]
         book.close()
     except (
-        OSError, KeyError, ValueError, SyntaxError, EOFError, zipfile.BadZipFile, zlib.error,
-        InvalidFileException,
+        OSError, LookupError, ValueError, SyntaxError, EOFError, RuntimeError, zipfile.BadZipFile,
+        zlib.error, InvalidFileException,
     ) as error:  # fmt: skip
         raise WordsError(f"{path}: is no readable .xlsx file ({error})") from error
 
