@@ -230,7 +230,8 @@ def _host_of(camera: str) -> str:
 def _network_lines(peers: Iterable[str]) -> list[str]:
     """Let in broker and network camera by their numbers; without both none but the box itself."""
     try:
-        addresses = [str(ipaddress.ip_address(peer)) for peer in peers]
+        # Without the interface behind a link-local address: systemd would pass over all of it.
+        addresses = [str(ipaddress.ip_address(peer)).partition("%")[0] for peer in peers]
     except ValueError:
         return []  # A name may move within the house's network, and must be looked up there.
     return ["IPAddressAllow=", f"IPAddressAllow={' '.join(['localhost', *addresses])}"]

@@ -321,6 +321,7 @@ def test_quotation_marks_in_the_name_of_a_folder_are_letters_to_systemd(
         (None, "rtsp://eva:word@192.168.1.7:554/eye", "localhost 192.168.1.7"),
         ("10.0.0.2", "http://[fd00::7]/eye", "localhost 10.0.0.2 fd00::7"),
         ("10.0.0.2", "/dev/video0", "localhost 10.0.0.2"),
+        ("fe80::1%eth0", "none", "localhost fe80::1"),
         ("10.0.0.2", "http://door.lan/eye", None),
         (None, "file:///srv/film.mp4", "localhost"),
     ],
