@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -28,6 +29,7 @@ from catalog.builder.wire import (
 )
 
 CONNECT_S = 10
+LOOK_EVERY_S = 0.05
 JOBS_PER_THREAD = 3
 """Jobs handed out ahead, so that no worker waits for the network."""
 
@@ -62,6 +64,7 @@ class ClusterPool:
             raise CatalogError(
                 "building on a cluster needs Dask: pip install distributed"
             ) from error
+        self._address = address
         self._fingerprint = fingerprint
         self._dlut = str(dlut.resolve()) if dlut else ""
         try:
@@ -92,13 +95,30 @@ class ClusterPool:
         given: dict[Any, Job] = {}
         first = [self._give(job, given) for job in islice(waiting, JOBS_PER_THREAD * threads)]
         done = self._dask.as_completed(first)
-        for future in done:
+        while not done.is_empty():
+            self._wait(done)
+            future = next(done)
+            self._check_not_lost(future)
             job = given.pop(future.key)
             outcome = self._outcome(future)
             future.release()
             for following in islice(waiting, 1):
                 done.add(self._give(following, given))
             yield job, outcome
+
+    def _wait(self, done: Any) -> None:
+        """Wait until a job is done; of a scheduler that is gone Dask would wait for it for ever."""
+        while not done.has_ready():
+            for future in list(done.futures):
+                self._check_not_lost(future)
+            time.sleep(LOOK_EVERY_S)
+
+    def _check_not_lost(self, future: Any) -> None:
+        if future.status in ("cancelled", "lost"):
+            raise CatalogError(
+                f"the Dask scheduler at {self._address} went away; what was done is kept, and the"
+                " next build goes on from there"
+            )
 
     def _give(self, job: Job, given: dict[Any, Job]) -> Any:
         line = encode_job(job)

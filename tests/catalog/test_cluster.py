@@ -10,6 +10,8 @@ import pytest
 from catalog.analysis import CatalogError
 from catalog.builder import cluster
 from catalog.builder.building import BuildOptions, build
+from catalog.builder.evidence import analysis_fingerprint
+from catalog.builder.wire import Job
 from catalog.library import Library
 from tests.fakes.tagged_sounds import write_tone
 
@@ -60,3 +62,21 @@ def test_a_scheduler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(cluster, "CONNECT_S", 0.5)
     with pytest.raises(CatalogError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1"):
         cluster.ClusterPool("tcp://127.0.0.1:1", "x")
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_goes_away_ends_the_build_and_blames_no_file(
+    music: Path, tmp_path: Path
+) -> None:
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None
+    ) as workers:
+        pool = cluster.ClusterPool(workers.scheduler_address, analysis_fingerprint(None))
+        jobs = (Job(path) for _ in range(20) for path in sorted(music.glob("*.flac")))
+        with pool:
+            outcomes = pool.outcomes(jobs)
+            assert next(outcomes)[1].analysis is not None
+            workers.close()
+            with pytest.raises(CatalogError, match="went away; what was done is kept"):
+                for _, outcome in outcomes:
+                    assert outcome.analysis is not None
