@@ -14,12 +14,16 @@ from models_tflite.labels import EXPRESSIONS
 from models_tflite.runtime import ModelError, TfliteModel
 
 __all__ = [
-    "CROP_SIDE", "DEFAULT_MODEL", "EXPRESSIONS", "ExpressionNet", "ModelError", "both_ways",
-    "mean_of_both", "softmax",
+    "CROP_SIDE", "DEFAULT_MODEL", "EXPRESSIONS", "ExpressionNet", "ModelError", "seen_both_ways",
+    "softmax", "sure",
 ]  # fmt: skip
 
 CROP_SIDE: Final = 48
 DEFAULT_MODEL: Final = Path(__file__).with_name("fer48.tflite")
+
+SURE: Final = 0.7
+"""A face that gives one expression so much is not looked at in the mirror: that would change one
+answer in a thousand (FER48.md), and takes as long again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,38 +93,45 @@ class ExpressionNet:
     def logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Answer grey crops uint8 (N, 48, 48) with calibrated logits float32 (N, 7), read-only.
 
-        The mean of a face and its mirror image, divided by the temperature, so that their
-        softmax is `probabilities`. A face and its mirror image have the same answer.
+        Divided by the temperature, so that their softmax is `probabilities`. All crops go through
+        one inference; where it leaves one of them open, all go through another, mirrored.
         """
         _check_crops(crops)
-        scaled = both_ways(crops).astype(np.float32)
-        scaled -= np.float32(self._card.pixel_offset)
-        scaled /= np.float32(self._card.pixel_scale)
-        answer = mean_of_both(self._model(scaled[..., np.newaxis]))
-        calibrated = answer / np.float32(self._card.temperature)
+        calibrated = self._calibrated(crops)
+        if not sure(calibrated).all():
+            calibrated = seen_both_ways(calibrated, self._calibrated(crops[:, :, ::-1]))
         calibrated.flags.writeable = False
         return calibrated
+
+    def _calibrated(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        scaled = crops.astype(np.float32)
+        scaled -= np.float32(self._card.pixel_offset)
+        scaled /= np.float32(self._card.pixel_scale)
+        return self._model(scaled[..., np.newaxis]) / np.float32(self._card.temperature)
 
     def probabilities(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Answer grey crops uint8 (N, 48, 48) with float32 (N, 7), rows sum to 1, read-only.
 
-        Columns follow `EXPRESSIONS`. All crops and their mirror images go through one inference.
+        Columns follow `EXPRESSIONS`.
         """
         shares = softmax(self.logits(crops))
         shares.flags.writeable = False
         return shares
 
 
-def both_ways(crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Grey crops (N, 48, 48) -> (2N, 48, 48): as they are, then all of them mirrored."""
-    return np.concatenate((crops, crops[:, :, ::-1]))
+def sure(calibrated: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Say of each row of calibrated logits (N, C) whether the face needs no mirror image."""
+    is_sure: NDArray[np.bool_] = softmax(calibrated).max(axis=1) >= SURE
+    return is_sure
 
 
-def mean_of_both(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Logits (2N, C) of `both_ways` -> (N, C): the mean over each face and its mirror image."""
-    count = len(logits) // 2
-    mean: NDArray[np.float32] = (logits[:count] + logits[count:]) / np.float32(2)
-    return mean
+def seen_both_ways(
+    alone: NDArray[np.float32], mirrored: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Calibrated logits (N, C) of faces and of their mirror images -> (N, C), what is answered:
+    the mean of both where the face alone is not sure."""
+    mean = (alone + mirrored) / np.float32(2)
+    return np.where(sure(alone)[:, np.newaxis], alone, mean)
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

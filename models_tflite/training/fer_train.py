@@ -292,15 +292,24 @@ def logits_of(
 ) -> Tensor:
     """Float logits (N, 7) on the CPU for a whole split; `fast` computes in bfloat16.
 
-    The mean of each picture and its mirror image, as on the box.
+    The mean of each picture and its mirror image, as on the box where the picture leaves it open.
     """
+    alone, mirrored = views_of(net, split, device, fast=fast)
+    return (alone + mirrored) / 2
+
+
+def views_of(
+    net: nn.Module, split: FerSplit, device: torch.device, *, fast: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Float logits (N, 7) of the pictures, and of their mirror images."""
     net.eval()
-    parts = []
+    alone, mirrored = [], []
     for images in torch.from_numpy(split.images).split(512):
         x = scaled(images.to(device)).contiguous(memory_format=torch.channels_last)
         with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=fast):
-            parts.append((net(x).float().cpu() + net(x.flip(3)).float().cpu()) / 2)
-    return torch.cat(parts)
+            alone.append(net(x).float().cpu())
+            mirrored.append(net(x.flip(3)).float().cpu())
+    return torch.cat(alone), torch.cat(mirrored)
 
 
 def accuracy_of(net: nn.Module, split: FerSplit, device: torch.device) -> float:

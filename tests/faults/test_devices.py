@@ -83,6 +83,7 @@ def test_ribbon_camera_without_its_program_and_broken_off(watched: WatchedKiosk)
     watched.finger.lift_finger(False)
     watched.wait_for_log("visit state: sensing")
     watched.sees("The camera cannot be used")
+    watched.says("problem", "ON")
     lacking = "csi: rpicam-vid is not there: sudo apt install rpicam-apps-lite"
     assert lacking in watched.house.wait_for(watched.topic("problem/attributes"))
     watched.say("say_mood", "calm and happy")

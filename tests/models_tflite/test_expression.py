@@ -13,7 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from models_tflite.expression import DEFAULT_MODEL, EXPRESSIONS, ExpressionNet, softmax
+from models_tflite.expression import (
+    DEFAULT_MODEL,
+    EXPRESSIONS,
+    ExpressionNet,
+    seen_both_ways,
+    softmax,
+    sure,
+)
 from models_tflite.runtime import ModelError
 
 NET = ExpressionNet.load()
@@ -37,12 +44,22 @@ def test_logits_are_calibrated_and_read_only() -> None:
     assert not logits.flags.writeable
 
 
-def test_a_face_and_its_mirror_image_have_one_answer() -> None:
-    crops = np.random.default_rng(1).integers(0, 256, (3, 48, 48), dtype=np.uint8)
-    np.testing.assert_allclose(NET.logits(crops), NET.logits(crops[:, :, ::-1]), atol=1e-6)
-    alone = np.concatenate([NET.logits(crop[np.newaxis]) for crop in crops])
-    np.testing.assert_allclose(NET.logits(crops), alone, atol=1e-6)
-    assert np.ptp(alone, axis=0).max() > 0.1, "different pictures, different answers"
+def test_a_face_that_is_open_has_one_answer_with_its_mirror_image() -> None:
+    crops = np.random.default_rng(1).integers(0, 256, (12, 48, 48), dtype=np.uint8)
+    together, mirrored = NET.logits(crops), NET.logits(crops[:, :, ::-1])
+    one_by_one = np.concatenate([NET.logits(crop[np.newaxis]) for crop in crops])
+    np.testing.assert_allclose(together, one_by_one, atol=1e-6)
+    assert np.ptp(one_by_one, axis=0).max() > 0.1, "different pictures, different answers"
+    is_open = ~sure(together) & ~sure(mirrored)
+    assert is_open.sum() > 3
+    np.testing.assert_allclose(together[is_open], mirrored[is_open], atol=1e-6)
+
+
+def test_only_where_the_face_is_open_its_mirror_image_counts() -> None:
+    alone = np.array([[3, 0, 0], [0.5, 0, 0]], np.float32)
+    mirrored = np.array([[0, 3, 0], [0, 1.5, 0]], np.float32)
+    answer = seen_both_ways(alone, mirrored)
+    np.testing.assert_allclose(answer, [[3.0, 0.0, 0.0], [0.25, 0.75, 0.0]])
 
 
 def test_bad_crops_are_named() -> None:
