@@ -145,6 +145,15 @@ def test_a_camera_is_offered_only_where_the_settings_have_one(source: str, offer
     assert house.screen._view((800, 480), CONSENT, 0.0).has_camera is offered
 
 
+@pytest.fixture
+def terminal() -> Iterator[None]:
+    """As in a terminal: under nohup, where tests may run, the kiosk heeds no SIGHUP."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("terminal")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["ended", "hung up"])
 def test_the_command_starts_says_what_stands_in_and_ends_with_0(
     catalogue: Path, tmp_path: Path, number: signal.Signals
