@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.analysis import CatalogError
+from catalog.disk import sync_folder
 
 MANIFEST_FILE = "index.json"
 FORMAT = "attune-index"
@@ -203,7 +204,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(folder / MANIFEST_FILE)
-        _sync_folder(folder)
+        sync_folder(folder)
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -256,11 +257,3 @@ def _sweep(folder: Path) -> None:
     for path in folder.glob(".index*.tmp"):
         with suppress(OSError):
             path.unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

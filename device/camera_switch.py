@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
+
+from catalog.disk import sync_folder
 
 log = logging.getLogger(__name__)
 
@@ -40,15 +41,6 @@ class CameraSwitch:
             else:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
                 self._file.touch()
-            _keep(self._file.parent)
+            sync_folder(self._file.parent)  # Who pulls the plug now means it to stay off.
         except OSError as error:
             log.error("%s: the camera's switch holds only until a restart: %s", self._file, error)
-
-
-def _keep(folder: Path) -> None:
-    """Have the disk keep what changed in a folder now: who pulls the plug means it to stay off."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

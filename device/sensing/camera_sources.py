@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from device.config import CameraSettings
 from device.sensing.pictures import (
     BUILTIN,
+    CATCH_UP_S,
     PICTURES,
     CameraError,
     Picture,
@@ -24,8 +25,6 @@ from device.sensing.pictures import (
 from device.sensing.ribbon_camera import SOURCE, RibbonSource
 from device.sensing.video_nodes import find_cameras
 
-CATCH_UP_S = 0.5
-"""So long at most old pictures are skipped: meanwhile nobody sees that the permission is gone."""
 WAITED_S = 0.015
 """To take a picture out of a buffer and decode it is quicker; streams have up to 60 a second."""
 OPENING_S, STREAM_SILENCE_S = 10.0, 5.0

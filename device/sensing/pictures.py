@@ -17,6 +17,8 @@ Picture = NDArray[np.uint8]
 BUILTIN = Path(__file__).resolve().parent.parent / "assets" / "astronaut.jpg"
 PICTURES = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 _PICTURE_STARTS = (b"\xff\xd8", b"\x89PNG", b"RIFF", b"BM", b"II*\0", b"MM\0*")
+CATCH_UP_S = 0.5
+"""So long at most old pictures are skipped: meanwhile nobody sees that the permission is gone."""
 _DECODER_COMPLAINT = re.compile(
     rb"Corrupt JPEG data|Premature end of JPEG|libpng error|JPEG datastr"
 )

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device.config import CameraSettings
-from device.sensing.pictures import CameraError, Picture
+from device.sensing.pictures import CATCH_UP_S, CameraError, Picture
 
 SOURCE = re.compile(r"csi(?::(\d))?")
 """How the settings name one: ``csi``, or ``csi:1`` for the second."""
@@ -31,7 +31,6 @@ ROW_PX = 64
 INSTALL = "sudo apt install rpicam-apps-lite"
 OPENING_S, SILENCE_S = 10.0, 5.0
 """The first picture comes after about a second, each other one at the rate that was asked for."""
-CATCH_UP_S = 0.5
 CLOSING_S = 2.0
 PIPE_BYTES = 1 << 20
 """Holds a picture of 640 x 480, so that the program need not wait for every 64 kB of it; the most

@@ -14,6 +14,7 @@ import pygame
 from catalog.track import Track
 from device.channels import BoundedQueue, LatestSlot
 from device.config import ScreenSettings
+from device.interfaces.screen.area import Area
 from device.interfaces.screen.canvas import Canvas, compose
 from device.interfaces.screen.covers import find_cover
 from device.interfaces.screen.display import (
@@ -203,8 +204,8 @@ class Screen:
                 stop.set()
             return
         self._hands.follow(state, now_s)
-        size = self._mounting.hang(surface).get_size()
-        view = self._view(size, state, now_s)
+        front = self._mounting.hang(surface)
+        view = self._view(front.get_size(), state, now_s)
         touched = False
         for event in events:
             touched = self._handle(event, state, view, stop) or touched
@@ -214,7 +215,11 @@ class Screen:
         if now_s - self._drawn_at < interval_s * 0.9:
             return
         self._glide.follow(state, now_s)
-        self._draw(surface, state, self._hands.view(self._view(size, state, now_s)))
+        view = self._view(front.get_size(), state, now_s)
+        changed = self._draw(front, state, self._hands.view(view))
+        if changed:
+            pygame.display.update([tuple(area) for area in self._mounting.show(surface, changed)])
+            self.frames_drawn += 1
 
     def _view(self, size: tuple[int, int], state: KioskState, now_s: float) -> ScreenView:
         return ScreenView(
@@ -232,18 +237,15 @@ class Screen:
             cover=self._covers.cover(state.player.track),
         )
 
-    def _draw(self, panel: pygame.Surface, state: KioskState, view: ScreenView) -> None:
+    def _draw(self, front: pygame.Surface, state: KioskState, view: ScreenView) -> list[Area]:
+        """Bring ``front`` up to date; return where it changed."""
         self._drawn_at = view.now_s
-        front = self._mounting.hang(panel)
         if self._page.get_size() != front.get_size():
             self._page = pygame.Surface(front.get_size(), 0, 32)
             self._canvas.forget()
         scene = compose(state, view)
         changed = self._canvas.paint(self._page, scene, kit_for(view))
-        changed = self._fade.show(front, self._page, changed, scene.name, view.now_s)
-        if changed:
-            pygame.display.update([tuple(area) for area in self._mounting.show(panel, changed)])
-            self.frames_drawn += 1
+        return self._fade.show(front, self._page, changed, scene.name, view.now_s)
 
     def _handle(
         self, event: pygame.Event, state: KioskState, view: ScreenView, stop: threading.Event

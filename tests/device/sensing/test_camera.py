@@ -19,7 +19,13 @@ from device.readings import CameraStatus, Frame
 from device.sensing import camera_sources
 from device.sensing.camera import CameraWorker, _Watch
 from device.sensing.camera_sources import CaptureSource, open_source
-from device.sensing.pictures import BUILTIN, CameraError, builtin_picture, read_picture
+from device.sensing.pictures import (
+    BUILTIN,
+    CATCH_UP_S,
+    CameraError,
+    builtin_picture,
+    read_picture,
+)
 
 
 class Running:
@@ -146,7 +152,7 @@ def test_a_film_that_is_too_much_for_the_machine_is_given_its_time(video: Path) 
     source._began -= 3
     began = time.monotonic()
     source.read()
-    assert time.monotonic() - began < camera_sources.CATCH_UP_S + 0.3
+    assert time.monotonic() - began < CATCH_UP_S + 0.3
     before = slow.grabs
     source.read()
     assert slow.grabs - before <= 3, "what it could not catch up with is let go"
