@@ -8,7 +8,7 @@ beat, so its expected share is subtracted.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,8 +64,9 @@ def measure(intervals: Intervals, window_s: float) -> Hrv:
     if rmssd_ms is None or sdnn_ms is None:
         return rate
     lf_ms2, hf_ms2, vlf_ms2 = _bands(intervals, window_s)
-    return replace(
-        rate,
+    return Hrv(
+        heart_rate_bpm=rate.heart_rate_bpm,
+        rr_mean_ms=rate.rr_mean_ms,
         sdnn_ms=sdnn_ms,
         rmssd_ms=rmssd_ms,
         pnn50=_mean(np.abs(differences) > 1e3 * LONG_DIFFERENCE_S),

@@ -160,13 +160,19 @@ def artefacts(rr_s: NDArray[np.float64]) -> NDArray[np.bool_]:
     step = change / _threshold(change)
     around_s = _running_median(rr_s)
     away = rr_s - around_s
-    away = np.where(away < 0, 2 * away, away)
-    away = away / _threshold(away)
+    away = np.minimum(away, 2 * away) / _threshold(away)
+    found = (np.abs(away) > LONG) | (rr_s < SHORTEST * around_s)
+    found |= rr_s > np.minimum(LONGEST * around_s, FAR_TOO_LONG * median(rr_s))
+    if np.count_nonzero(np.abs(step[1:-1]) > 1):
+        _find_jumps(step, found)
+    return found
+
+
+def _find_jumps(step: NDArray[np.float64], found: NDArray[np.bool_]) -> None:
+    """Mark in ``found`` the intervals whose changes ``step``, in thresholds, are no rhythm's."""
     before, here, after = step[:-2], step[1:-1], step[2:]
     second = np.zeros(len(here))
     second[:-1] = step[3:]
-    found = (np.abs(away) > LONG) | (rr_s < SHORTEST * around_s)
-    found |= rr_s > np.minimum(LONGEST * around_s, FAR_TOO_LONG * median(rr_s))
     # A beat too early and its pause: a fall between two rises, or the other way round.
     border = ECTOPIC_SLOPE * np.abs(here) + ECTOPIC_OFFSET
     early = (here < -1) & (np.minimum(before, after) > border)
@@ -177,9 +183,8 @@ def artefacts(rr_s: NDArray[np.float64]) -> NDArray[np.bool_]:
     hit = np.flatnonzero(early | late | jump) + 1
     found[hit] = True
     pair = np.flatnonzero(early | late) + 1
-    found[np.minimum(pair + 1, len(rr_s) - 1)] = True
+    found[np.minimum(pair + 1, len(found) - 1)] = True
     found[pair - 1] = True
-    return found
 
 
 def _threshold(values: NDArray[np.float64]) -> NDArray[np.float64] | float:

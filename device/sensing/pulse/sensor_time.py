@@ -61,6 +61,6 @@ class SensorTime:
         # The newest point is near to the last but one: the one before it tells the rate.
         known = [*list(self._points)[: max(1, len(self._points) - 1)], self._latest]
         counts, times_s = np.array(known).T
-        slopes = np.diff(times_s) / np.diff(counts)
+        slopes = (times_s[1:] - times_s[:-1]) / (counts[1:] - counts[:-1])
         place = np.searchsorted(counts[1:-1], numbers, "right")
         return np.asarray(times_s[place] + (numbers - counts[place]) * slopes[place])

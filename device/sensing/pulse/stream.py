@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,7 +88,7 @@ class PulseStream:
         self._follower: BeatFollower | None = None
         self._time = SensorTime()
         self._analysis: PulseAnalysis | None = None
-        self._found: PulseReading | None = None
+        self._found: partial[PulseReading] | None = None
         self._is_sure = False
         self._period_s: float | None = None
         """As the finger has come; one that beats twice as fast may repeat itself so too."""
@@ -139,8 +140,7 @@ class PulseStream:
             self._is_sure = self._told is True or self._leans()
         assert self._found is not None
         wave, wave_rate_hz = _wave(self._samples, self._rate_hz)
-        return replace(
-            self._found,
+        return self._found(
             measured_at=now,
             finger_sure=self._is_sure,
             window_s=min(self._window_s, self._settings.window_s),
@@ -188,8 +188,8 @@ class PulseStream:
             min_quality=self._settings.min_quality,
         )
 
-    def _publish(self, found: PulseAnalysis) -> PulseReading:
-        """Return the analysis as a reading, but for its time, its window and the wave."""
+    def _publish(self, found: PulseAnalysis) -> partial[PulseReading]:
+        """Return the analysis as a reading that waits for its time, its window and the wave."""
         hrv = found.hrv
         recent_bpm, stress = None, None
         if hrv.heart_rate_bpm is not None:
@@ -199,11 +199,10 @@ class PulseStream:
                 stress = self._gauge.read(recent_bpm, found.quality)
         used = int(np.count_nonzero(found.intervals.valid))
         reason = found.reason or ("" if recent_bpm is not None else STILL)
-        return PulseReading(
-            measured_at=0.0,
+        return partial(
+            PulseReading,
             finger_on=True,
             quality=found.quality,
-            window_s=0.0,
             beats_used=used,
             beats_rejected=len(found.intervals.valid) - used,
             # The finger is there: beats that are not found are no reason to ask for it.
@@ -320,7 +319,7 @@ def _wave(samples: NDArray[np.float32], rate_hz: float) -> tuple[NDArray[np.floa
         return frozen(np.zeros(0, np.float32)), WAVE_RATE_HZ
     wave = band_pass(part, rate_hz, WAVE_RATE_HZ)
     shown = wave.fine[-int(WAVE_S * wave.rate_hz) :]
-    level = (shown / (quantile(np.abs(shown), 0.98) or 1.0)).astype(np.float32)
+    level = np.divide(shown, quantile(np.abs(shown), 0.98) or 1.0, dtype=np.float32)
     np.minimum(level, 1, out=level)
     np.maximum(level, -1, out=level)
     return frozen(level), wave.rate_hz

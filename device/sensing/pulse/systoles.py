@@ -46,13 +46,13 @@ def find_systoles(coarse: Wave, rate_hz: float) -> NDArray[np.int64]:
     # All blocks at once: each one's highest sample, in a rectangle as wide as the widest.
     width = int((blocks[:, 1] - blocks[:, 0]).max())
     at = blocks[:, :1] + np.arange(width)
-    heights = np.where(at < blocks[:, 1:], coarse[np.minimum(at, len(coarse) - 1)], -np.inf)
+    heights = np.where(at < blocks[:, 1:], coarse.take(at, mode="clip"), -np.inf)
     return np.asarray(blocks[:, 0] + heights.argmax(axis=1), np.int64)
 
 
 def highest_within(peaks: NDArray[np.int64], coarse: Wave, reach: float) -> NDArray[np.int64]:
     """Return the peaks that are the highest within ``reach`` samples on either side."""
-    if len(peaks) < 2 or np.diff(peaks).min() >= reach:
+    if len(peaks) < 2 or (peaks[1:] - peaks[:-1]).min() >= reach:
         return peaks
     kept: list[int] = []
     for peak in peaks.tolist():
