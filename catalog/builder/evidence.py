@@ -26,7 +26,7 @@ TRUST: dict[str, float] = {
 a mood tag is a person's word for this very track; a title names a subject more often than a
 feeling; a comment tag is about the file as often as about the music."""
 
-ANALYSIS_VERSION = 5
+ANALYSIS_VERSION = 6
 """Raised when measurements or the judging of words change: every track is done again then."""
 
 LEAST_CONFIDENCE = 0.02
