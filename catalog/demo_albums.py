@@ -18,8 +18,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from catalog.builder.kinds import EXTENSIONS
 from catalog.builder.progress import Progress
-from catalog.builder.scan import EXTENSIONS
 
 MARKS = ".fetched"
 """Folder that notes which albums are complete."""

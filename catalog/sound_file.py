@@ -57,6 +57,16 @@ class OpenSound:
         duration = self.container.duration
         return float(duration) / 1e6 if duration else None
 
+    @property
+    def is_film(self) -> bool:
+        """Whether it holds moving pictures; a cover is none."""
+        from av.stream import Disposition
+
+        return any(
+            not stream.disposition & Disposition.attached_pic
+            for stream in self.container.streams.video
+        )
+
     def frames(self) -> Iterator[Any]:
         """Yield decoded frames from where the file stands; damaged packets are stepped over.
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from catalog.analysis import TrackAnalysis
 from catalog.builder.evidence import EvidenceFinder
+from catalog.builder.kinds import MAYBE_FILM
 from catalog.builder.loudness import measure
 from catalog.builder.tags import read_tags
 from catalog.builder.wire import Job, Outcome
-from catalog.sound_file import SoundFileError
+from catalog.sound_file import SoundFileError, open_sound
 from catalog.store_writer import naming
 from models_tflite.runtime import ModelError
 
@@ -40,6 +41,7 @@ def analyse(
     Raises:
         SoundFileError: it cannot be taken as music; the message is the reason.
     """
+    _refuse_film(path)
     sound = measure(path)
     digest = digest_of(path)
     tags = read_tags(path, sidecar)
@@ -65,6 +67,14 @@ def analyse(
         explicit=tags.explicit,
         named_after=naming(path) if tags.titled_by_path else "",
     )
+
+
+def _refuse_film(path: Path) -> None:
+    """Raise SoundFileError for a film: a camera's clips may lie among the music."""
+    if path.suffix.lower() in MAYBE_FILM:
+        with open_sound(path) as file:
+            if file.is_film:
+                raise SoundFileError("is a film: save its sound alone, as .m4a say")
 
 
 def do_job(job: Job, fingerprint: str, finder: EvidenceFinder) -> Outcome:

@@ -51,6 +51,8 @@ class BuildReport:
     interrupted: bool = False
     failures: list[Failure] = field(default_factory=list)
     """Of this build and of earlier ones, as long as the files stay as they are."""
+    not_taken: dict[str, int] = field(default_factory=dict)
+    """Ending -> number of files of kinds that are not read, most frequent first."""
     without_evidence: dict[str, int] = field(default_factory=dict)
     """Reason -> number of tracks that are not in the index for it."""
     notices: list[str] = field(default_factory=list)
@@ -146,6 +148,7 @@ class _Build:
     def run(self) -> None:
         found = scan(self._roots)
         self._report.found = len(found.files)
+        self._report.not_taken = dict(found.not_taken.most_common())
         self._note_problems(found)
         todo = self._todo(found.files)
         if todo:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from catalog.analysis import FileStamp
+from catalog.builder.kinds import EXTENSIONS, NOT_TAKEN
 from catalog.folders import is_below, readable
 
-EXTENSIONS = frozenset({
-    ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".m4b", ".aac", ".wav", ".aif", ".aiff",
-    ".wma", ".wv", ".ape", ".mka", ".mpc",
-})  # fmt: skip
 SIDECAR_EXTENSIONS = (".lrc", ".txt")
 """Lyrics beside ``song.mp3`` are ``song.lrc`` (preferred) or ``song.txt``."""
 
@@ -51,6 +49,8 @@ class Scan:
     files: list[FoundFile] = field(default_factory=list)
     problems: list[tuple[Path, str]] = field(default_factory=list)
     """Folders and files that could not even be looked at, with the reason."""
+    not_taken: Counter[str] = field(default_factory=Counter)
+    """Files of kinds that are not read, by their ending."""
     bare: list[Path] = field(default_factory=list)
     """Named folders, by all names they were met under, that hold nothing at all."""
     lost: list[tuple[Path, str]] = field(default_factory=list)
@@ -73,7 +73,8 @@ def scan(folders: Sequence[Path]) -> Scan:
 
     Links are followed as long as they stay below ``folders``: nothing else may be read. A folder
     is visited once however many links lead to it, so a loop of links ends. Hidden files and
-    folders are left out, and bins with what was deleted.
+    folders are left out, and bins with what was deleted. What is of a kind that is not read is
+    counted.
     """
     result = Scan()
     tops = [Path(os.path.realpath(folder)) for folder in folders]  # Path's raises for loops.
@@ -171,7 +172,11 @@ def _collect(entries: Sequence[os.DirEntry[str]], result: Scan) -> None:
     names = {entry.name: entry for entry in entries}
     for entry in entries:
         stem, extension = os.path.splitext(entry.name)  # noqa: PTH122 - as for the sidecar
-        if extension.lower() not in EXTENSIONS:
+        extension = extension.lower()
+        if extension in NOT_TAKEN:
+            with suppress(OSError):
+                result.not_taken[extension] += entry.is_file()
+        if extension not in EXTENSIONS:
             continue
         path = Path(entry.path)
         try:

@@ -287,7 +287,8 @@ def _build(music: list[Path], folder: Path, options: Any, as_json: bool) -> int:
     print(json.dumps(report_json(report, folder)) if as_json else report_text(report, folder))
     if not report.found and not report.interrupted:
         names = ", ".join(str(place) for place in music) or "the folders of earlier builds"
-        print(f"attune: no music files in {names}: is this the right folder?", file=sys.stderr)
+        what = "music files that are read" if report.not_taken else "music files"
+        print(f"attune: no {what} in {names}: is this the right folder?", file=sys.stderr)
     return 130 if report.interrupted else 0
 
 

@@ -22,6 +22,7 @@ def report_json(report: BuildReport, folder: Path) -> dict[str, Any]:
         "moved": report.moved,
         "removed": report.removed,
         "in_index": report.in_index,
+        "not_taken": report.not_taken,
         "without_evidence": report.without_evidence,
         "failures": [{"path": str(one.path), "reason": one.reason} for one in report.failures],
         "notices": report.notices,
@@ -35,6 +36,12 @@ def report_text(report: BuildReport, folder: Path) -> str:
         f"{report.found:,} files: {report.analysed:,} analysed, {report.unchanged:,} as before,"
         f" {report.moved:,} moved or copied, {report.removed:,} gone ({report.seconds:.1f} s)"
     ]
+    if report.not_taken:
+        kinds = ", ".join(f"{ending} ({count:,})" for ending, count in report.not_taken.items())
+        lines.append(
+            f"{sum(report.not_taken.values()):,} not taken: {kinds}: kinds that are not read;"
+            " convert what is music, to .flac say"
+        )
     for reason, count in report.without_evidence.items():
         lines.append(f"{count:,} not in the index: {plain(reason)}")
     lines += report.notices

@@ -84,6 +84,22 @@ def test_build_query_explain_info_in_a_row(
     assert "broken.mp3: is not a sound file" in capsys.readouterr().out
 
 
+def test_music_of_kinds_that_are_not_read_is_named_with_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    music, words = tmp_path / "music", ("--folder", tmp_path / "c", "--workers", "1")
+    music.mkdir()
+    for name in ("1.mid", "2.dff", "3.DFF", "cover.jpg", "list.m3u"):
+        (music / name).write_bytes(b"x")
+    assert attune("build", music, *words) == 0
+    said = capsys.readouterr()
+    line = "3 not taken: .dff (2), .mid (1): kinds that are not read; convert what is music"
+    assert line in said.out
+    assert f"no music files that are read in {music}" in said.err
+    built = answer(capsys, "build", music, *words)
+    assert (built["found"], built["not_taken"]) == (0, {".dff": 2, ".mid": 1})
+
+
 def test_tracks_left_out_for_one_reason_are_one_line_and_steer_no_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -26,6 +26,21 @@ def test_music_is_found_sorted_and_the_rest_left_alone(tmp_path: Path) -> None:
     assert not found.problems
 
 
+def test_music_of_kinds_that_are_not_read_is_counted_and_what_is_no_music_is_not(
+    tmp_path: Path,
+) -> None:
+    for name in ("1.dff", "a/2.DFF", "a/3.mid", "holiday.mkv", ".hidden/4.dff", "a/._1.dff"):
+        touch(tmp_path / name)
+    for name in ("cover.jpg", "a.cue", "a.m3u", "notes.txt", "booklet.pdf", "rip.log", "none"):
+        touch(tmp_path / name)
+    (tmp_path / "folder.dff").mkdir()
+    (tmp_path / "gone.dff").symlink_to(tmp_path / "nowhere")
+    found = scan([tmp_path, tmp_path / "a"])
+    assert found.files == []
+    assert found.problems == []
+    assert found.not_taken == {".dff": 2, ".mid": 1, ".mkv": 1}
+
+
 def test_what_was_deleted_in_windows_or_on_a_network_disk_is_not_taken(tmp_path: Path) -> None:
     kept = touch(tmp_path / "recycled sounds/1.mp3")
     for name in ("$RECYCLE.BIN/S-1-5-21/$R1.mp3", "RECYCLER/S-1/Dc1.mp3", "a/#recycle/1.mp3"):
