@@ -57,11 +57,16 @@ OLDEST_READABLE = 3
 """A kiosk plays from it until the next build: after an update music goes on."""
 
 
+class NotReadyError(sqlite3.DatabaseError):
+    """The file is sound, and can be read once a build has been over it."""
+
+
 def migrate(base: sqlite3.Connection, *, writable: bool) -> None:
     """Bring the schema to this version, each step whole or not at all.
 
     Raises:
-        sqlite3.DatabaseError: the file is from a newer version, or old and not writable.
+        sqlite3.DatabaseError: the file is from a newer version.
+        NotReadyError: it is empty or old, and not writable.
     """
     (version,) = base.execute("PRAGMA user_version").fetchone()
     newest = len(MIGRATIONS)
@@ -70,9 +75,8 @@ def migrate(base: sqlite3.Connection, *, writable: bool) -> None:
             f"it was written by a newer Attune (version {version}, this one knows {newest})"
         )
     if version < OLDEST_READABLE and not writable:
-        raise sqlite3.DatabaseError(
-            f"it has the older version {version}: run `attune catalog build` once"
-        )
+        fault = f"has the older version {version}" if version else "is empty, as after a power cut"
+        raise NotReadyError(f"it {fault}")
     due = MIGRATIONS[version:] if writable else ()
     for number, script in enumerate(due, start=version + 1):
         base.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")

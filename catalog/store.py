@@ -30,7 +30,7 @@ from catalog.analysis import (
     KnownFile,
     unpack_point,
 )
-from catalog.migrations import migrate
+from catalog.migrations import NotReadyError, migrate
 from catalog.track import Track
 
 STORE_FILE = "tracks.sqlite"
@@ -359,6 +359,8 @@ class Store:
 
 def _remedy(error: Exception, path: Path) -> str:
     """Return what to do; only what is damaged may be advised to be deleted."""
+    if isinstance(error, NotReadyError):
+        return "run `attune catalog build` once"
     if path.exists() and not os.access(path, os.R_OK):
         return RIGHTS
     try:

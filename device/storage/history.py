@@ -93,6 +93,11 @@ def open_history(state_dir: Path) -> Iterator[History]:
         (version,) = base.execute("PRAGMA user_version").fetchone()
         if version > SCHEMA_VERSION:
             raise CommandError(f"{path}: written by a newer Attune (version {version})")
+        if version == 0:
+            raise CommandError(
+                f"{path}: is empty, as after a power cut: nothing is remembered any more;"
+                " the kiosk sets it up anew when it starts"
+            )
         yield History(base)
     except sqlite3.Error as error:
         raise CommandError(f"{path}: {error}; stop the kiosk and try again") from error

@@ -119,6 +119,7 @@ class KioskStore:
 
     def _open(self) -> None:
         try:
+            was_there = self._path != NOWHERE and self._path.exists()
             if self._path != NOWHERE:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
             self._base = sqlite3.connect(self._path, timeout=2.0, isolation_level=None)
@@ -126,7 +127,9 @@ class KioskStore:
             self._base.execute("PRAGMA synchronous = FULL")
             # What was moved leaves no trace either, or it could not be deleted for good.
             self._base.execute("PRAGMA secure_delete = ON")
-            self._migrate()
+            began_at = self._migrate()
+            if was_there and began_at == 0:
+                log.warning("%s: was empty, as after a power cut: begun anew", self._path)
             # A worn-out card loses pages in the middle, which would show at the first choice only.
             (sound,) = self._base.execute("PRAGMA quick_check(1)").fetchone()
             if sound != "ok":
@@ -265,7 +268,8 @@ class KioskStore:
         except sqlite3.Error as error:
             raise StoreError(f"{self._path}: cannot be written: {error}") from error
 
-    def _migrate(self) -> None:
+    def _migrate(self) -> int:
+        """Bring the file to this version; return the one it had, 0 for none."""
         (version,) = self._base.execute("PRAGMA user_version").fetchone()
         if version > SCHEMA_VERSION:
             raise sqlite3.DatabaseError(
@@ -276,3 +280,4 @@ class KioskStore:
             self._base.executescript(
                 f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;"
             )
+        return int(version)

@@ -207,7 +207,10 @@ def test_a_reader_sees_what_a_builder_adds(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [(b"", "older version 0"), (b"no database at all" * 100, "not a database")],
+    [
+        (b"", "it is empty, as after a power cut; run `attune catalog build` once$"),
+        (b"no database at all" * 100, "not a database"),
+    ],
 )
 def test_a_file_that_is_no_store_is_refused(tmp_path: Path, content: bytes, says: str) -> None:
     (tmp_path / STORE_FILE).write_bytes(content)

@@ -49,6 +49,20 @@ def test_it_exports(config: Path, tmp_path: Path) -> None:
     assert main(["history", "export", str(tmp_path / "none/v.csv"), "--config", str(config)]) == 1
 
 
+@pytest.mark.parametrize("words", [["show"], ["export", "v.csv"], ["delete", "--all"]])
+def test_a_memory_that_a_power_cut_left_empty_is_said_so(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    memory = tmp_path / "state" / FILE_NAME
+    memory.write_bytes(b"")
+    assert main(["history", *words, "--config", str(config)]) == 1
+    assert f"{memory}: is empty, as after a power cut: nothing is remembered" in (
+        capsys.readouterr().err
+    )
+    assert not Path("v.csv").exists()
+    assert memory.read_bytes() == b""
+
+
 def test_what_is_deleted_is_gone_from_the_disk_though_a_kiosk_has_it_open(config: Path) -> None:
     state = config.parent / "state"
     with KioskStore(state / FILE_NAME, lambda: 1e9) as store:

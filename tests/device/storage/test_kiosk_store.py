@@ -45,6 +45,18 @@ def test_visits_are_kept_as_they_were_given(tmp_path: Path) -> None:
         assert store.visits() == [visit]
 
 
+def test_a_file_that_a_power_cut_left_empty_is_set_up_anew_and_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / FILE_NAME).touch()
+    for times in (1, 2):
+        with open_store(tmp_path, lambda: 100.0) as store:
+            store.add_feedback(SONG, "like")
+            assert store.memories([SONG])[SONG.path].likes == times
+    (said,) = caplog.messages
+    assert said == f"{tmp_path / FILE_NAME}: was empty, as after a power cut: begun anew"
+
+
 def test_a_damaged_file_is_left_for_rescue_and_music_goes_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
