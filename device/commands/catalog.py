@@ -366,6 +366,7 @@ def run_info(arguments: argparse.Namespace) -> int:
 def run_map(arguments: argparse.Namespace) -> int:
     """Draw the library."""
     from catalog.map_plot import draw_map
+    from device.asker import give_to_asker
 
     with _library(arguments) as library:
         tracks = list(library.tracks())
@@ -373,6 +374,7 @@ def run_map(arguments: argparse.Namespace) -> int:
         raise CommandError(f"there are no tracks in {_folder(arguments)} to draw")
     try:
         draw_map(tracks, arguments.out)
+        give_to_asker(arguments.out)
     except ImportError as error:
         raise CommandError(f"a map needs matplotlib ({error}): pip install matplotlib") from error
     except (OSError, ValueError) as error:

@@ -175,20 +175,13 @@ def _write(path: Path, parts: dict[str, str]) -> None:
 
     The owner who needed sudo for it has to look at it, and to pass it on.
     """
-    from device.commands.setup_files import give_to_asker
+    from device.asker import write_for_asker
 
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in parts.items():
             archive.writestr(name, text)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content.getvalue())
-            give_to_asker(handle)
-    except OSError:
-        path.unlink()
-        raise
+    write_for_asker(path, content.getvalue())
 
 
 # --- the parts ------------------------------------------------------------------------

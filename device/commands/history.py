@@ -78,6 +78,7 @@ def run_show(args: argparse.Namespace) -> int:
 
 def run_export(args: argparse.Namespace) -> int:
     """Write the visits to a file."""
+    from device.asker import replace_for_asker
     from device.storage.history import open_history
 
     settings = _settings(args)
@@ -89,7 +90,7 @@ def run_export(args: argparse.Namespace) -> int:
         [asdict(visit) for visit in visits], indent=2
     )  # fmt: skip
     try:
-        args.file.write_text(text, encoding="utf-8")
+        replace_for_asker(args.file, text.encode())
     except OSError as error:
         raise CommandError(f"{args.file}: cannot be written: {error.strerror}") from error
     if args.json:

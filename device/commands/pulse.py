@@ -46,10 +46,12 @@ def run(args: argparse.Namespace) -> int:
     """Analyse the recording; a poor one is a result too, with its reason."""
     channel, found = analyse_file(args.file, args.rate, args.column)
     if args.plot:
+        from device.asker import give_to_asker
         from device.sensing.pulse_plot import draw
 
         try:
             draw(found, f"{args.file.name} · {channel.name}", args.plot)
+            give_to_asker(args.plot)
         except (OSError, ValueError, ImportError) as error:
             raise CommandError(f"{args.plot}: cannot be drawn ({error})") from error
     facts = as_facts(args.file, channel, found)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from device.asker import give_to_asker
 from device.commands.errors import CommandError
 from device.commands.setup_questions import Answers
 
@@ -75,7 +76,7 @@ def write(answers: Answers, path: Path, *, services: bool) -> list[str]:
         if answers.get("mqtt", "username", None):
             secret = path.with_name("mqtt-password")
             if answers.password is not None:
-                _replace(secret, f"{answers.password}\n", 0o600)
+                _replace(secret, f"{answers.password}\n", 0o600, for_asker=not services)
             known = answers.get("mqtt", "password_file", None) is not None
             if answers.password is not None or (secret.exists() and not known):
                 answers.put("mqtt", password_file=str(secret))
@@ -85,7 +86,8 @@ def write(answers: Answers, path: Path, *, services: bool) -> list[str]:
             kept = path.with_suffix(".toml.before-setup")
             shutil.copy2(path, kept)
             said.append(f"the settings until now are in {kept}")
-        _replace(path, HEAD + as_toml(answers.tables), 0o644, like=_rights(path, services))
+        text, like = HEAD + as_toml(answers.tables), _rights(path, services)
+        _replace(path, text, 0o644, like, for_asker=not services)
         said += [_make_folder(folder) for folder in answers.new_folders]
     except OSError as error:
         raise CommandError(
@@ -122,10 +124,17 @@ def _rights(path: Path, services: bool) -> os.stat_result | None:
     return None if services and before.st_gid == 0 else before
 
 
-def _replace(path: Path, text: str, mode: int, like: os.stat_result | None = None) -> None:
+def _replace(
+    path: Path,
+    text: str,
+    mode: int,
+    like: os.stat_result | None = None,
+    *,
+    for_asker: bool = False,
+) -> None:
     """Write so that there is the old file or the new one, never half of one.
 
-    With ``like`` it has those rights.
+    With ``like`` it has those rights; else, with ``for_asker``, it is that of whoever ran sudo.
     """
     temporary = path.with_name(f".{path.name}.new")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
@@ -134,6 +143,8 @@ def _replace(path: Path, text: str, mode: int, like: os.stat_result | None = Non
             if like is not None:
                 with suppress(PermissionError):
                     os.fchown(handle, like.st_uid, like.st_gid)
+            elif for_asker:
+                give_to_asker(handle)
             os.fchmod(handle, mode if like is None else stat.S_IMODE(like.st_mode))
             file.write(text)
             file.flush()
@@ -149,14 +160,6 @@ def _make_folder(folder: Path) -> str:
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     give_to_asker(folder)
     return f"made {folder}: put your music there"
-
-
-def give_to_asker(place: Path | int) -> None:
-    """Let a file or folder belong to whoever ran sudo; nothing where nobody did."""
-    owner = os.environ.get("SUDO_UID", ""), os.environ.get("SUDO_GID", "")
-    if os.geteuid() == 0 and all(part.isdigit() for part in owner):
-        with suppress(PermissionError):  # A stick formatted for Windows knows no owners.
-            os.chown(place, *map(int, owner))
 
 
 def as_toml(tables: Mapping[str, Mapping[str, Any]]) -> str:

@@ -75,6 +75,7 @@ def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Write the file and say what was taken."""
+    from device.asker import give_to_asker
     from device.commands.run import load_settings
     from device.playback.decode import DecodeError
     from device.playback.encode import EncodeError
@@ -86,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         plan = _plan(args, settings.playback, [pick.track for pick in picks])
         result = lay_under(plan, args.out)
+        give_to_asker(args.out)
     except (DecodeError, EncodeError, UnderlayError) as error:
         raise CommandError(str(error)) from error
     taken = [pick for pick in picks if pick.track.path in result.used]

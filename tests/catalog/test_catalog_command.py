@@ -21,6 +21,7 @@ from catalog.indexing import renew_index
 from catalog.store_writer import StoreWriter
 from device.commands import catalog as command
 from device.commands.errors import CommandError
+from tests.fakes.sudo import ASKER, as_with_sudo
 from tests.fakes.synthetic_library import analysis, make_library
 from tests.fakes.tagged_sounds import write_samples, write_tone
 
@@ -271,13 +272,18 @@ def test_files_that_cannot_be_heard_are_named_apart_from_what_is_heard(
     ]  # fmt: skip
 
 
-def test_the_map_is_a_picture(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_the_map_is_a_picture_and_with_sudo_it_is_of_whoever_asked(
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     import cv2
 
     out = tmp_path / "map.png"
+    given = as_with_sudo(monkeypatch)
     assert answer(capsys, "map", out, "--folder", folder) == {"out": str(out), "tracks": 300}
+    assert given == [(out, *ASKER)]
     picture = cv2.imread(str(out))
     assert picture is not None
     assert picture.std() > 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from device.storage.history import open_history
 from device.storage.kiosk_store import FILE_NAME, KioskStore, VisitSummary
 from tests.fakes.plain_user import as_plain_user
 from tests.fakes.songs import song
+from tests.fakes.sudo import ASKER, as_with_sudo
 
 SECRET_SONG = song("/music/a very particular song.flac")
 
@@ -61,6 +63,25 @@ def test_a_memory_that_a_power_cut_left_empty_is_said_so(
     )
     assert not Path("v.csv").exists()
     assert memory.read_bytes() == b""
+
+
+def test_with_sudo_the_export_is_of_whoever_asked_and_of_nobody_else(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = as_with_sudo(monkeypatch)
+    table, elsewhere = tmp_path / "visits.csv", tmp_path / "elsewhere"
+    elsewhere.write_text("as it was")
+    table.symlink_to(elsewhere)
+    for times in (1, 2):
+        assert main(["history", "export", str(table), "--config", str(config)]) == 0
+        assert [tuple(owner) for _, *owner in given] == [ASKER] * times
+    assert table.lstat().st_mode == stat.S_IFREG | 0o600
+    assert len(table.read_text().splitlines()) == 3
+    assert elsewhere.read_text() == "as it was"
+    table.unlink()
+    table.mkdir()
+    assert main(["history", "export", str(table), "--config", str(config)]) == 1
+    assert not list(tmp_path.glob(".visits.csv*"))
 
 
 def test_what_is_deleted_is_gone_from_the_disk_though_a_kiosk_has_it_open(config: Path) -> None:

@@ -19,6 +19,7 @@ from device.sensing.pulse.analysis import PulseAnalysis
 from device.sensing.pulse.hrv import Hrv
 from device.sensing.pulse_plot import _headline
 from tests.fakes.pulse_waves import Pulse, pulse
+from tests.fakes.sudo import ASKER, as_with_sudo
 
 TRUE = pulse(60, 72, seed=105)
 
@@ -281,12 +282,16 @@ def test_a_name_cannot_steer_the_terminal(tmp_path: Path, capsys: Any) -> None:
     assert "\x1b" not in capsys.readouterr().out
 
 
-def test_the_picture_is_drawn(tmp_path: Path, capsys: Any) -> None:
+def test_the_picture_is_drawn_and_with_sudo_it_is_of_whoever_asked(
+    tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("matplotlib")
     path = write(tmp_path / "a.csv", {"time": TIME, "ppg": TRUE.samples})
     picture = tmp_path / "pulse.png"
+    handed = as_with_sudo(monkeypatch)
     check(facts(capsys, path, "--plot", picture))
     assert picture.read_bytes().startswith(b"\x89PNG")
+    assert handed == [(picture, *ASKER)]
     assert "no-such-folder" in complaint(capsys, path, "--plot", tmp_path / "no-such-folder/x.png")
 
 
