@@ -6,7 +6,7 @@ import getpass
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -220,9 +220,9 @@ def _with_present(
 def _ask_music(dialogue: Dialogue, answers: Answers) -> None:
     present = answers.get("catalog", "music", ["/srv/music"])
     said = dialogue.ask(
-        "Folders with your music, several with commas between", ", ".join(present), _folders
+        "Folders with your music, several with commas between", _listed(present), _folders
     )
-    folders = [Path(part.strip()) for part in said.split(",")]
+    folders = [Path(part) for part in _split(said)]
     answers.put("catalog", music=[str(folder) for folder in folders])
     for folder in folders:
         # What hangs on a stick or a share may only be away at the moment.
@@ -285,15 +285,48 @@ def _port(said: str) -> str:
 
 
 def _folders(said: str) -> str:
-    folders = [own_path(Path(part.strip())) for part in said.split(",")]
+    folders = [own_path(Path(part)) for part in _split(said)]
     for folder in folders:
         if not folder.is_absolute():
-            raise ValueError(f"{folder}: give the whole path, beginning with /")
+            quotes = '; one with a comma in it goes between quotes, "/a, b"' if "," in said else ""
+            raise ValueError(f"{folder}: give the whole path, beginning with /{quotes}")
         # With the slash a file is none, whatever its rights.
         is_readable = os.access(f"{folder}/", os.R_OK | os.X_OK)
         if os.path.lexists(folder) and not is_readable:
             raise ValueError(f"{folder}: is no folder that can be read")
-    return ", ".join(map(str, folders))
+    return _listed(map(str, folders))
+
+
+_PART = re.compile(r"""\s*(?:"((?:[^"]|"")*)"|'((?:[^']|'')*)'|([^,]*?))\s*(?:,|$)""")
+
+
+def _split(said: str) -> list[str]:
+    """Return the paths of a list with commas; one that holds a comma is quoted, or is there."""
+    if "," in said and os.path.isdir(own_path(Path(said))):  # noqa: PTH112 - Path's raises where one may not look
+        return [said]
+    parts = []
+    for found in _PART.finditer(said):
+        double, single, plain = found.groups()
+        if double is not None:
+            plain = double.replace('""', '"')
+        elif single is not None:
+            plain = single.replace("''", "'")
+        parts.append(plain)
+        if not found[0].endswith(","):
+            break
+    return parts
+
+
+def _listed(folders: Iterable[str]) -> str:
+    """Return paths as `_split` takes them: quoted where a comma or a space would be lost."""
+    return ", ".join(
+        _quoted(folder) if "," in folder or folder != folder.strip() else folder
+        for folder in folders
+    )
+
+
+def _quoted(folder: str) -> str:
+    return '"' + folder.replace('"', '""') + '"'
 
 
 def _authority(said: str) -> str:

@@ -17,7 +17,15 @@ from hypothesis import strategies as st
 from device.cli import main
 from device.commands import setup_files
 from device.commands.errors import CommandError
-from device.commands.setup_questions import LANGUAGES, PLACES, Answers, Dialogue, ask_all
+from device.commands.setup_questions import (
+    LANGUAGES,
+    PLACES,
+    Answers,
+    Dialogue,
+    _listed,
+    _split,
+    ask_all,
+)
 from device.config import load, parse
 
 
@@ -231,6 +239,44 @@ def test_wrong_answers_are_asked_again(
     assert "give the whole path" in out
     assert "there is no user 'nobodyhere' here" in out
     assert f"{file}: is no folder that can be read" in out
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "{0}/Hits, 80s",
+        '"{0}/Hits, 80s"',
+        "'{0}/Hits, 80s' , {0}/old",
+        '{0}/12" mix,{0}/old',
+        '"{0}/Hits, 80s", "{0}/old"',
+        '"{0}/say ""a, b"""',
+    ],
+)
+def test_a_music_folder_may_have_a_comma_in_its_name(tmp_path: Path, said: str) -> None:
+    names = ("Hits, 80s", "old", '12" mix', 'say "a, b"')
+    for name in names:
+        (tmp_path / name).mkdir()
+    config, said = tmp_path / "kiosk.toml", said.format(tmp_path)
+    done = run_setup(config, *answers(Path(said)))
+    assert done.returncode == 0, done.stderr
+    music = load(config).catalog.music
+    assert set(music) <= {tmp_path / name for name in names}
+    assert len(music) == 1 + said.count(f"{tmp_path}/old")
+    # What is there is offered in the same way, and taken by an empty line.
+    assert run_setup(config, *answers(Path("\n"))[:6], "", "-", "n").returncode == 0
+    assert load(config).catalog.music == music
+
+
+def test_where_a_comma_may_be_meant_for_a_part_of_a_name_quotes_are_told(tmp_path: Path) -> None:
+    said = answers(Path(f"{tmp_path}/Hits, 80s"))
+    done = run_setup(tmp_path / "kiosk.toml", *said[:6], *[said[6]] * 5)
+    told = "80s: give the whole path, beginning with /; one with a comma in it goes between quotes"
+    assert told in done.stdout
+
+
+@given(st.lists(st.text("ab ,\"'/", max_size=9).map("/{}".format), min_size=1, max_size=3))
+def test_folders_are_offered_as_they_are_read(folders: list[str]) -> None:
+    assert _split(_listed(folders)) == folders
 
 
 def test_a_music_folder_that_is_missing_is_made_if_wanted(
