@@ -198,7 +198,8 @@ class RecommenderSettings(Section):
 
 class PlaybackSettings(Section):
     output: Annotated[str, FromHome] = "auto"
-    """``auto``, the stable name of a sound card, ``null`` or a path ending in .wav."""
+    """``auto``, the stable name of a sound card, ``null`` or a path ending in .wav:
+    what is there stays, and ``out-2.wav`` follows on ``out.wav``."""
     volume_percent: Percent = 70.0
     crossfade_s: Annotated[float, Field(ge=0, le=15)] = 4.0
     target_lufs: Annotated[float, Field(ge=-40, le=-5)] = -16.0

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import logging
 import time
 import wave
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
+
+from device.asker import give_to_asker
+
+log = logging.getLogger(__name__)
 
 DEFAULT_RATE_HZ = 44_100
 BUFFER_S = 0.25
@@ -66,18 +74,23 @@ class NullOutput:
 class WavOutput:
     """Records what is played: 16-bit stereo; the file is whole after every block.
 
-    ``clock`` None writes as fast as it can.
+    What is there already is kept, be it of an audio process that crashed: ``out-2.wav`` follows on
+    ``out.wav``, and on a file that is full. ``clock`` None writes as fast as it can.
     """
 
     def __init__(self, path: Path, clock: Callable[[], float] | None) -> None:
-        self.name = str(path)
         self.rate_hz = DEFAULT_RATE_HZ
         self.latency_s = BUFFER_S if clock else 0.0
         path.parent.mkdir(parents=True, exist_ok=True)
         self._pacer = Pacer(clock, self.rate_hz, BUFFER_S) if clock else None
-        self._bytes = 0
         self._rng = np.random.default_rng(0)
-        self._raw = path.open("wb")
+        self._path = path
+        self._begin()
+
+    def _begin(self) -> None:
+        self._bytes = 0
+        self._raw = _open_new(self._path)
+        self.name = self._raw.name
         self._file = wave.open(self._raw, "wb")  # noqa: SIM115 - closed by close()
         self._file.setnchannels(2)
         self._file.setsampwidth(2)
@@ -85,9 +98,13 @@ class WavOutput:
 
     def write(self, block: NDArray[np.float32]) -> bool:
         in_time = self._pacer.wait() if self._pacer else True
+        if self._bytes + 4 * len(block) > WAV_MAX_BYTES:
+            self.close()
+            self._begin()
+        self._file.writeframes(self._to_int16(block))
+        if not self._bytes and self.name != str(self._path):
+            log.warning("%s is kept; the sound is recorded in %s", self._path, self.name)
         self._bytes += 4 * len(block)
-        if self._bytes <= WAV_MAX_BYTES:
-            self._file.writeframes(self._to_int16(block))
         if self._pacer:
             self._pacer.add(len(block))
         return in_time
@@ -97,8 +114,12 @@ class WavOutput:
         self.close()
 
     def close(self) -> None:
-        self._file.close()
-        self._raw.close()
+        with contextlib.suppress(OSError):  # On a full disk; what was written is whole.
+            self._file.close()
+        with contextlib.suppress(OSError):
+            self._raw.close()
+        if not self._bytes and Path(self.name).is_file():
+            Path(self.name).unlink()  # Else a full disk would be filled with names.
 
     def _to_int16(self, block: NDArray[np.float32]) -> bytes:
         """Triangular dither of one step (Lipshitz 1992), but digital silence stays silent."""
@@ -109,3 +130,18 @@ class WavOutput:
         )
         scaled = np.clip(np.rint(block * 32767.0 + dither), -32768, 32767)
         return scaled.astype("<i2").tobytes()
+
+
+def _open_new(path: Path) -> IO[bytes]:
+    """Open ``path``, or where it holds something already the next that is free; raises OSError."""
+    place, numbers = path, itertools.count(2)
+    while True:
+        try:
+            file = place.open("xb")
+        except FileExistsError:
+            if place == path and not (path.is_file() and path.stat().st_size):
+                return path.open("wb")  # An empty one, or none at all, which it says itself.
+            place = path.with_stem(f"{path.stem}-{next(numbers)}")
+        else:
+            give_to_asker(file.fileno())
+            return file

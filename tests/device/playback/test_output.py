@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 import shutil
+import signal
 import subprocess
 import sys
 import wave
@@ -276,6 +278,64 @@ def test_a_wav_file_is_whole_after_every_block(tmp_path: Path) -> None:
             assert file.getnframes() == written * len(block)
             assert file.getframerate() == output.rate_hz
     output.close()
+
+
+def test_a_wav_file_that_is_there_is_kept_and_a_numbered_one_follows(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each new audio process recorded over what the one before had played."""
+    path = tmp_path / "out.wav"
+    path.touch()
+    block = sine(0.1, 440, 0.5, RATE_HZ).astype(np.float32)
+    for number in (1, 2, 3):
+        output = open_output(str(path), paced=False)
+        for _ in range(number):
+            output.write(block)
+        output.close()
+    for number, name in enumerate(("out.wav", "out-2.wav", "out-3.wav"), 1):
+        with wave.open(str(tmp_path / name)) as file:
+            assert file.getnframes() == number * len(block)
+    assert caplog.messages == [
+        f"{path} is kept; the sound is recorded in {tmp_path}/out-{number}.wav" for number in (2, 3)
+    ]
+
+
+def test_a_wav_file_that_is_full_is_followed_by_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    block = sine(0.1, 440, 0.5, RATE_HZ).astype(np.float32)
+    monkeypatch.setattr("device.playback.clocked.WAV_MAX_BYTES", 2 * 4 * len(block))
+    output = open_output(str(tmp_path / "out.wav"), paced=False)
+    for _ in range(5):
+        output.write(block)
+    output.close()
+    lengths = []
+    for name in ("out.wav", "out-2.wav", "out-3.wav"):
+        with wave.open(str(tmp_path / name)) as file:
+            lengths.append(file.getnframes() // len(block))
+    assert lengths == [2, 2, 1]
+
+
+def test_a_full_disk_is_not_filled_with_names(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, block = tmp_path / "out.wav", sine(0.1, 440, 0.5, RATE_HZ).astype(np.float32)
+    path.write_bytes(b"kept")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20, before[1]))
+        for _ in range(3):  # As the audio process tries it again and again.
+            output = open_output(str(path), paced=False)
+            with pytest.raises(OSError, match="File too large"):
+                output.write(block)
+            output.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert [one.name for one in tmp_path.iterdir()] == ["out.wav"]
+    assert path.read_bytes() == b"kept"
+    assert not caplog.messages
 
 
 def test_a_wav_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:

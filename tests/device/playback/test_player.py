@@ -75,6 +75,22 @@ def test_a_volume_set_is_kept_when_the_engine_is_killed_and_play_goes_on(
         assert state.volume_percent == 33
 
 
+def test_what_was_recorded_before_a_crash_is_kept(songs: list[Track], tmp_path: Path) -> None:
+    out, seconds = tmp_path / "played.wav", []
+    with Playing(output=str(out)) as playing:
+        playing.orders.put(m.PlayNow(songs[0]))
+        playing.until(lambda s: s.status == "playing" and s.position_s > 0.8)
+        for engine in _engines():
+            os.kill(engine, signal.SIGKILL)
+        state = playing.until(lambda s: s.output.endswith("-2.wav") and s.status == "idle")
+    for path in (out, Path(state.output)):
+        with wave.open(str(path)) as file:
+            sound = np.frombuffer(file.readframes(file.getnframes()), "<i2")[::2] / 32768
+        seconds.append(np.count_nonzero(np.abs(sound) > 0.01) / RATE_HZ)
+    assert seconds[0] > 0.7
+    assert sum(seconds) == pytest.approx(1.8, abs=0.4)
+
+
 def _engines() -> list[int]:
     """Return the children of this process that are sound engines."""
     children = [
