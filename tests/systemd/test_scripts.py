@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.data_folder import ROOT
-from tests.fakes.shell_functions import call
+from tests.fakes.shell_functions import call, shell_function
 
 PLACE = "/opt/attune/venv"
 
@@ -64,6 +64,69 @@ def test_a_login_that_is_called_attune_outlives_the_kiosk(
     (tmp_path / "gone").touch()
     call(script, "forget_user", PATH=f"{tmp_path}:{os.environ['PATH']}")
     assert (tmp_path / "gone").read_text() == gone
+
+
+PEOPLE = [
+    ("attune:x:1000:1000:Eva:/home/attune:/bin/bash", "number 1000, shell /bin/bash"),
+    ("attune:x:1000:1000::/home/attune:/usr/sbin/nologin", "number 1000, shell /usr/sbin/nologin"),
+    ("attune:x:993:993::/home/attune:", "number 993, shell /bin/sh"),
+]
+SERVICES = ["", "attune:x:993:993:Attune kiosk:/var/lib/attune:/usr/sbin/nologin"]
+
+
+def with_login(tmp_path: Path, entry: str) -> dict[str, str]:
+    """Return an environment for root of a machine with this login; empty: without."""
+    program(tmp_path / "getent", f"echo '{entry}'" if entry else "exit 2")
+    program(tmp_path / "id", "echo 0")
+    return {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+
+@pytest.mark.parametrize(("entry", "told"), [*PEOPLE, *((one, "") for one in SERVICES)])
+def test_a_person_who_is_called_attune_does_not_become_the_service(
+    tmp_path: Path, entry: str, told: str
+) -> None:
+    """The service ran with that person's rights; nothing is put on the machine before it."""
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts/install", tmp_path / "scripts/install")
+    program(tmp_path / "scripts/system_packages", "echo went on; exit 1")
+    done = subprocess.run(
+        [tmp_path / "scripts/install"], check=False, capture_output=True, text=True,
+        env={**with_login(tmp_path, entry), "PYTHON": sys.executable},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert (done.stdout == "went on\n") is not bool(told)
+    if told:
+        assert f"a login attune already, a person's ({told})" in done.stderr
+        assert "usermod -l NAME attune" in done.stderr
+
+
+def test_an_upgrade_goes_on_with_the_person_it_was_installed_with(tmp_path: Path) -> None:
+    (tmp_path / "venv").mkdir()
+    parts = [shell_function("install", name) for name in ("is_person", "spare_person")]
+    script = 'say() { echo "$*"; }\n' + "".join(parts) + "spare_person; echo went on"
+    done = subprocess.run(
+        ["/bin/sh", "-euc", script], check=True, capture_output=True, text=True,
+        env={**with_login(tmp_path, PEOPLE[0][0]), "opt": str(tmp_path), "DESTDIR": ""},
+    )  # fmt: skip
+    told, went_on = done.stdout.splitlines()
+    assert told.endswith("the service goes on running as that person")
+    assert went_on == "went on"
+
+
+@pytest.mark.parametrize(("entry", "told"), [*PEOPLE, *((one, "") for one in SERVICES)])
+def test_the_package_does_not_take_a_person_either_and_an_upgrade_says_it(
+    tmp_path: Path, entry: str, told: str
+) -> None:
+    text = (ROOT / "scripts/deb").read_text()
+    preinst = text.split("DEBIAN/preinst\" <<'END'\n")[1].split("\nEND\n")[0]
+    for step, code in (("install", 1 if told else 0), ("upgrade", 0)):
+        done = subprocess.run(
+            ["/bin/sh", "-c", preinst, "preinst", step], check=False, capture_output=True,
+            text=True, env=with_login(tmp_path, entry),
+        )  # fmt: skip
+        assert done.returncode == code
+        assert told in done.stderr
+        assert bool(done.stderr) is bool(told)
 
 
 @pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="needs dpkg-deb")
