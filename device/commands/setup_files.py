@@ -85,6 +85,8 @@ def write(answers: Answers, path: Path, *, services: bool) -> list[str]:
         if path.exists():
             kept = path.with_suffix(".toml.before-setup")
             shutil.copy2(path, kept)
+            if not services:
+                give_to_asker(kept)
             said.append(f"the settings until now are in {kept}")
         text, like = HEAD + as_toml(answers.tables), _rights(path, services)
         _replace(path, text, 0o644, like, for_asker=not services)

@@ -27,6 +27,7 @@ from device.commands.setup_questions import (
     ask_all,
 )
 from device.config import load, parse
+from tests.fakes.sudo import ASKER, as_with_sudo
 
 
 @dataclass
@@ -218,6 +219,18 @@ def test_settings_at_home_are_found_by_every_shell(
     config.write_text('[kiosk]\nid = "old_id"\n', encoding="utf-8-sig")
     assert run_setup(Path("~/kiosk.toml"), *answers(tmp_path)).returncode == 0
     assert (load(config).kiosk.id, load(config).kiosk.name) == ("old_id", "Hall 2")
+
+
+def test_with_sudo_settings_for_a_kiosk_started_by_hand_are_of_whoever_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = as_with_sudo(monkeypatch)
+    broker = ("broker.local", "n", "1883", "kiosk", "word")
+    config = tmp_path / "kiosk.toml"
+    assert run_setup(config, *answers(tmp_path, broker=broker)).returncode == 0
+    assert [tuple(owner) for _, *owner in given] == [ASKER] * 2  # The settings, the password.
+    assert run_setup(config, *answers(tmp_path)).returncode == 0
+    assert (tmp_path / "kiosk.toml.before-setup", *ASKER) in given
 
 
 def test_wrong_answers_are_asked_again(
