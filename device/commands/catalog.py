@@ -1,4 +1,4 @@
-"""``attune catalog``: build the catalogue of the owner's music, ask it, look into it."""
+"""``attune catalog``: its arguments, and how a catalogue is made."""
 
 from __future__ import annotations
 
@@ -9,13 +9,18 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from catalog.folders import from_home
+from device.commands.catalog_looks import (
+    run_explain,
+    run_info,
+    run_map,
+    run_query,
+    run_verdict,
+)
+from device.commands.catalog_place import configured, folder_of
 from device.commands.errors import CommandError
-
-if TYPE_CHECKING:
-    from catalog.library import Library
 
 NUMBERS = re.compile(r"^-(\d+\.?\d*|\.\d+)(,.*)?$")
 """argparse takes "-0.5,0.3" for an option unless it knows that numbers look like that."""
@@ -239,25 +244,25 @@ def run_build(arguments: argparse.Namespace) -> int:
     """Build or update; 130 when broken off."""
     from catalog.builder.building import BuildOptions
 
-    configured = _configured()
+    settings = configured()
     options = BuildOptions(
         workers=arguments.workers,
-        dlut=arguments.dlut or configured.dlut_lexicon,
+        dlut=arguments.dlut or settings.dlut_lexicon,
         retry_failures=arguments.retry,
         only_these=arguments.only,
         scheduler=arguments.scheduler,
         may_be_away=not arguments.music,
     )
-    music = arguments.music or list(configured.music)
-    return _build(music, _folder(arguments), options, arguments.json)
+    music = arguments.music or list(settings.music)
+    return _build(music, folder_of(arguments), options, arguments.json)
 
 
 def run_import(arguments: argparse.Namespace) -> int:
     """Add a table."""
     from device.commands import catalog_import
 
-    arguments.dlut = arguments.dlut or _configured().dlut_lexicon
-    return catalog_import.run(arguments, _folder(arguments))
+    arguments.dlut = arguments.dlut or configured().dlut_lexicon
+    return catalog_import.run(arguments, folder_of(arguments))
 
 
 def run_demo(arguments: argparse.Namespace) -> int:
@@ -272,7 +277,7 @@ def run_demo(arguments: argparse.Namespace) -> int:
     except DemoError as error:
         raise CommandError(str(error)) from error
     options = BuildOptions(workers=arguments.workers)
-    return _build([music], _folder(arguments), options, arguments.json)
+    return _build([music], folder_of(arguments), options, arguments.json)
 
 
 def _build(music: list[Path], folder: Path, options: Any, as_json: bool) -> int:
@@ -290,119 +295,3 @@ def _build(music: list[Path], folder: Path, options: Any, as_json: bool) -> int:
         what = "music files that are read" if report.not_taken else "music files"
         print(f"attune: no {what} in {names}: is this the right folder?", file=sys.stderr)
     return 130 if report.interrupted else 0
-
-
-# --- query, explain, info, map ----------------------------------------------------------
-
-
-def run_query(arguments: argparse.Namespace) -> int:
-    """Print a mood and the tracks nearest to it."""
-    from device.commands.catalog_query import answer, as_text
-
-    with _library(arguments) as library:
-        found = answer(library, arguments)
-    print(json.dumps(found, ensure_ascii=False) if arguments.json else as_text(found))
-    return 0
-
-
-def run_explain(arguments: argparse.Namespace) -> int:
-    """Print the evidence behind one track."""
-    from catalog.explain import as_json, render
-
-    with _library(arguments) as library:
-        track = library.find(arguments.track)
-        if track is None:
-            reason = library.why_absent(arguments.track) or "ids are in `attune catalog query`"
-            raise CommandError(f"no track {arguments.track} in {_folder(arguments)}: {reason}")
-        explanation = library.explain(track.track_id)
-    if arguments.json:
-        print(json.dumps(as_json(explanation), ensure_ascii=False))
-    else:
-        print(render(explanation))
-    return 0
-
-
-def run_verdict(arguments: argparse.Namespace) -> int:
-    """Ban a track or allow it again."""
-    from catalog.analysis import CatalogError
-    from catalog.builder.building import alone
-    from catalog.indexing import renew_index
-    from catalog.store_writer import StoreWriter
-
-    banned = arguments.catalog_command == "ban"
-    folder = _folder(arguments)
-    with _library(arguments) as library:
-        track = library.find(arguments.track)
-    if track is None:
-        raise CommandError(f"no track {arguments.track} in {folder}")
-    try:
-        with alone(folder), StoreWriter(folder) as store:
-            with store.batch():
-                store.ban(track.track_id, banned)
-            in_index = renew_index(store, folder)
-    except CatalogError as error:
-        raise CommandError(str(error)) from error
-    if arguments.json:
-        facts = {"track_id": track.track_id, "title": track.title, "banned": banned}
-        print(json.dumps({**facts, "in_index": in_index}, ensure_ascii=False))
-    else:
-        print(f"{track.title}: {'banned' if banned else 'allowed'}; {in_index:,} to choose from")
-    return 0
-
-
-def run_info(arguments: argparse.Namespace) -> int:
-    """Print the catalogue in numbers."""
-    from device.commands.catalog_report import info_json, info_text
-
-    with _library(arguments) as library:
-        info = library.info()
-    if arguments.json:
-        print(json.dumps(info_json(info), ensure_ascii=False))
-    else:
-        print(info_text(info, arguments.failures))
-    return 0
-
-
-def run_map(arguments: argparse.Namespace) -> int:
-    """Draw the library."""
-    from catalog.map_plot import draw_map
-    from device.asker import give_to_asker
-
-    with _library(arguments) as library:
-        tracks = list(library.tracks())
-    if not tracks:
-        raise CommandError(f"there are no tracks in {_folder(arguments)} to draw")
-    try:
-        draw_map(tracks, arguments.out)
-        give_to_asker(arguments.out)
-    except ImportError as error:
-        raise CommandError(f"a map needs matplotlib ({error}): pip install matplotlib") from error
-    except (OSError, ValueError) as error:
-        raise CommandError(f"{arguments.out}: cannot be written: {error}") from error
-    if arguments.json:
-        print(json.dumps({"out": str(arguments.out), "tracks": len(tracks)}))
-    else:
-        print(f"{arguments.out}: {len(tracks):,} tracks")
-    return 0
-
-
-def _library(arguments: argparse.Namespace) -> Library:
-    from catalog.library import CatalogError, Library
-
-    try:
-        return Library.open(_folder(arguments))
-    except CatalogError as error:
-        raise CommandError(str(error)) from error
-
-
-def _folder(arguments: argparse.Namespace) -> Path:
-    if arguments.folder is not None:
-        return from_home(arguments.folder)
-    return Path(_configured().folder)
-
-
-def _configured() -> Any:
-    """Return [catalog] of the settings that `attune run` would take."""
-    from device.commands.run import load_settings
-
-    return load_settings(None).catalog
