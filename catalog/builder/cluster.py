@@ -8,6 +8,7 @@ one thread per Dask worker is best: `dask worker ADDRESS --nthreads 1 --nworkers
 from __future__ import annotations
 
 import importlib
+import logging
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -56,7 +57,8 @@ class ClusterPool:
         """Connect to a scheduler such as ``tcp://192.168.1.5:8786``.
 
         Raises:
-            CatalogError: Dask is missing, nobody answers, or the workers are another version.
+            CatalogError: Dask is missing, nobody answers, the connection is closed, or the
+                workers are another version.
         """
         try:
             self._dask: Any = importlib.import_module("distributed")
@@ -64,13 +66,18 @@ class ClusterPool:
             raise CatalogError(
                 "building on a cluster needs Dask: pip install distributed"
             ) from error
+        # What it logs of a connection that is lost, tracebacks among it, is told here in one line.
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
         self._address = address
         self._fingerprint = fingerprint
         self._dlut = str(dlut.resolve()) if dlut else ""
         try:
             self._client: Any = self._dask.Client(address, timeout=CONNECT_S)
-        except (OSError, ValueError) as error:
-            raise CatalogError(f"no Dask scheduler answers at {address}: {error}") from error
+        except Exception as error:  # whatever listens there, and whatever Dask makes of it
+            raise CatalogError(
+                f"no Dask scheduler answers at {address}: {error}; give the address that"
+                " `dask scheduler` shows when it starts, and see that it still runs"
+            ) from error
         try:
             self._check_workers(address)
         except BaseException:
@@ -91,7 +98,7 @@ class ClusterPool:
     def outcomes(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome]]:
         """Yield each job with what became of it, as they get done."""
         waiting = iter(jobs)
-        threads = sum(self._client.nthreads().values())
+        threads = self._threads()
         given: dict[Any, Job] = {}
         first = [self._give(job, given) for job in islice(waiting, JOBS_PER_THREAD * threads)]
         done = self._dask.as_completed(first)
@@ -113,12 +120,21 @@ class ClusterPool:
                 self._check_not_lost(future)
             time.sleep(LOOK_EVERY_S)
 
+    def _threads(self) -> int:
+        try:
+            return sum(self._client.nthreads().values())
+        except OSError as error:
+            raise self._lost() from error
+
     def _check_not_lost(self, future: Any) -> None:
         if future.status in ("cancelled", "lost"):
-            raise CatalogError(
-                f"the Dask scheduler at {self._address} went away; what was done is kept, and the"
-                " next build goes on from there"
-            )
+            raise self._lost()
+
+    def _lost(self) -> CatalogError:
+        return CatalogError(
+            f"the Dask scheduler at {self._address} went away; what was done is kept, and the"
+            " next build goes on from there"
+        )
 
     def _give(self, job: Job, given: dict[Any, Job]) -> Any:
         line = encode_job(job)
@@ -135,9 +151,21 @@ class ClusterPool:
         return Outcome(None, f"could not be analysed on the cluster: {future.exception()}")
 
     def _check_workers(self, address: str) -> None:
-        found = self._client.run(fingerprint_there, self._dlut)
+        try:
+            found = self._client.run(fingerprint_there, self._dlut, on_error="return")
+        except OSError as error:  # Dask's CommClosedError is one.
+            raise CatalogError(
+                f"the Dask scheduler at {address} closed the connection before it said what its"
+                " workers are; look into its log, start it and build again"
+            ) from error
         if not found:
             raise CatalogError(f"the Dask scheduler at {address} has no workers")
+        for name, answer in found.items():
+            if isinstance(answer, Exception):
+                raise CatalogError(
+                    f"the Dask worker {name} cannot say how it would analyse: {answer}; start it"
+                    " again, with the same Attune and ontology as here"
+                )
         others = [name for name, other in found.items() if other != self._fingerprint]
         if others:
             raise CatalogError(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -24,6 +28,43 @@ def address() -> Iterator[str]:
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
     ) as workers:
         yield workers.scheduler_address
+
+
+class ClosesAt:
+    """A way to a scheduler that is closed for good once a word is said to it."""
+
+    def __init__(self, word: bytes, scheduler: str) -> None:
+        host, port = scheduler.removeprefix("tcp://").split(":")
+        self._word, self._scheduler = word, (host, int(port))
+        self._door = socket.create_server(("127.0.0.1", 0))
+        self._open: list[socket.socket] = []
+        self.address = f"tcp://127.0.0.1:{self._door.getsockname()[1]}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._let_in, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for one in (self._door, *self._open):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+    def _let_in(self) -> None:
+        with suppress(OSError):
+            while True:
+                here = self._door.accept()[0]
+                there = socket.create_connection(self._scheduler)
+                self._open += [here, there]
+                for ends in ((here, there), (there, here)):
+                    threading.Thread(target=self._carry, args=ends, daemon=True).start()
+
+    def _carry(self, source: socket.socket, to: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65_536):
+                if self._word in data:
+                    self.__exit__()
+                to.sendall(data)
 
 
 @pytest.fixture
@@ -62,6 +103,28 @@ def test_a_scheduler_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(cluster, "CONNECT_S", 0.5)
     with pytest.raises(CatalogError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1"):
         cluster.ClusterPool("tcp://127.0.0.1:1", "x")
+
+
+def test_what_is_no_scheduler_is_named() -> None:
+    """Of a port that greets, as that of SSH, Dask takes the greeting for a length in bytes."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        threading.Thread(
+            target=lambda: door.accept()[0].sendall(b"SSH-2.0-OpenSSH_9.2p1\r\n"), daemon=True
+        ).start()
+        address = f"tcp://127.0.0.1:{door.getsockname()[1]}"
+        with pytest.raises(CatalogError, match=f"no Dask scheduler answers at {address}: .* still"):
+            cluster.ClusterPool(address, "x")
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_closes_the_connection_is_named(
+    address: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(cluster, "CONNECT_S", 2)
+    with ClosesAt(b"broadcast", address) as door, pytest.raises(CatalogError) as told:
+        cluster.ClusterPool(door.address, "x")
+    assert f"the Dask scheduler at {door.address} closed the connection" in str(told.value)
+    assert "Traceback" not in caplog.text
 
 
 @pytest.mark.slow
