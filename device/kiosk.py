@@ -51,10 +51,12 @@ class House:
     workers: list[Worker] = field(default_factory=list)
     supervisor: Supervisor = field(init=False)
     screen: Screen = field(init=False)
+    screen_beats: Callable[[], None] = field(init=False)
 
     def health(self) -> tuple[r.WorkerHealth, ...]:
-        """Return how every worker and the screen are."""
-        return (*self.supervisor.health(), self.screen.health)
+        """Return how every worker and the screen are, which knows best unless it hangs."""
+        *workers, screen = self.supervisor.health()
+        return (*workers, screen if screen.status == "failed" else self.screen.health)
 
 
 def build(
@@ -112,6 +114,7 @@ def build(
         settings.screen, settings.kiosk.language, house.state, house.commands, clock,
         settings.history.keep, settings.camera.source != "none",
     )  # fmt: skip
+    house.screen_beats = house.supervisor.watch(house.screen)
     return house
 
 
@@ -124,7 +127,7 @@ def run(house: House, stop: threading.Event, on_ready: Callable[[], None]) -> in
     )
     guard.start()
     # SDL wants the main thread; without a display this waits, and looks for one now and then.
-    house.screen.run(stop, lambda: None)
+    house.screen.run(stop, house.screen_beats)
     sd_notify("STOPPING=1")
     log.info("the kiosk ends")
     stuck = supervisor.stop(STOP_DEADLINE_S)

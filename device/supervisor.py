@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from device.readings import Clock, WorkerHealth
@@ -61,6 +62,8 @@ class _Post:
     message: str = ""
     last_beat: float = 0.0
     deaths: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_RESTARTS + 1))
+    runs_elsewhere: bool = False
+    """In a thread that is not ours: it is watched and never restarted."""
 
 
 class Supervisor:
@@ -75,10 +78,18 @@ class Supervisor:
         self.fatal = threading.Event()
         """Set when a critical worker cannot be kept alive."""
 
+    def watch(self, worker: Worker) -> Callable[[], None]:
+        """Return the beat of a worker that its caller runs; to be called before the start."""
+        post = _Post(worker, runs_elsewhere=True)
+        self._posts.append(post)
+        return partial(self._beat, post)
+
     def start(self) -> None:
         """Start every worker in its own named thread."""
         for post in self._posts:
             post.last_beat = self._clock()
+            if post.runs_elsewhere:
+                continue
             post.thread = threading.Thread(
                 target=self._keep_alive, args=(post,), name=post.worker.name, daemon=True
             )
@@ -138,19 +149,19 @@ class Supervisor:
         for post in hanging:
             log.error("worker %s %s", post.worker.name, post.message)
 
-    def _keep_alive(self, post: _Post) -> None:
-        def beat() -> None:
-            with self._lock:
-                post.last_beat = self._clock()
-                if post.status == "failed":
-                    log.info("worker %s goes on", post.worker.name)
-                if post.status != "running":
-                    post.status = "running"
-                    post.message = ""
+    def _beat(self, post: _Post) -> None:
+        with self._lock:
+            post.last_beat = self._clock()
+            if post.status == "failed":
+                log.info("worker %s goes on", post.worker.name)
+            if post.status != "running":
+                post.status = "running"
+                post.message = ""
 
+    def _keep_alive(self, post: _Post) -> None:
         while not self._stop.is_set():
             try:
-                post.worker.run(self._stop, beat)
+                post.worker.run(self._stop, partial(self._beat, post))
                 if self._stop.is_set():
                     break
                 error: Exception = RuntimeError("ended without being asked to")

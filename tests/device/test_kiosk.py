@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import pygame
 import pytest
 
-from device import kiosk
+from device import kiosk, supervisor
 from device import readings as r
 from device.cli import main
 from device.config import parse
@@ -137,6 +138,55 @@ def _live_through(guest: Guest, ear: Listener) -> None:
     after = guest.sees("farewell", lambda s: s.visit is V.FAREWELL and not s.camera.is_open)
     assert (after.pulse, after.mood, after.faces, after.choice) == (None,) * 4
     ear.wait_for("attune/hall/heart_rate/state", "null")
+
+
+def test_a_display_that_hangs_is_said_and_the_music_goes_on(
+    catalogue: Path, tmp_path: Path, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a panel's next vertical blank never comes; and when it comes after all."""
+    monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
+    monkeypatch.setattr(supervisor, "HANGING_S", 3.0)
+    flows, shown = threading.Event(), pygame.display.update
+
+    def update(areas: list[tuple[int, ...]]) -> None:
+        flows.wait(PATIENCE_S)
+        shown(areas)
+
+    flows.set()
+    monkeypatch.setattr(pygame.display, "update", update)
+    settings = parse(
+        {
+            "kiosk": {"id": "hall", "state_dir": str(tmp_path / "state")},
+            "camera": {"source": "none"},
+            "sensor": {"port": "none"},
+            "catalog": {"folder": str(catalogue)},
+            "playback": {"output": "null"},
+            "mqtt": {"host": "127.0.0.1", "port": broker.port},
+            "screen": {"mode": "window"},
+        }
+    )
+    ear = Listener(broker.port)
+    with SimulatedSensor() as nobody:
+        guest = Guest(kiosk.build(settings), nobody)
+    try:
+        guest.sees("a screen", lambda s: screen_of(s).status == "running" and s.health)
+        flows.clear()
+        said = guest.sees("that it hangs", lambda s: screen_of(s).status == "failed")
+        assert "hangs, it has said nothing for 3 s" in screen_of(said).message
+        ear.wait_for("attune/hall/problem/state", "ON")
+        guest.does(r.PickMood(source="mqtt", valence=0.6, arousal=0.3))
+        guest.sees("music", lambda s: s.player.status == "playing" and s.player.position_s > 1)
+        flows.set()
+        guest.sees("the screen again", lambda s: screen_of(s).status == "running")
+    finally:
+        flows.set()
+        guest.leaves()
+        ear.close()
+    assert guest.code == 0
+
+
+def screen_of(state: r.KioskState) -> r.WorkerHealth:
+    return next(one for one in state.health if one.name == "screen")
 
 
 @pytest.mark.parametrize(("source", "offered"), [("none", False), ("auto", True)])

@@ -114,7 +114,7 @@ class Screen:
 
     @property
     def health(self) -> WorkerHealth:
-        """How the screen is, for the conductor: it runs beside the supervisor."""
+        """How the screen is, for the conductor; that it hangs the supervisor sees."""
         return WorkerHealth(
             name=self.name, status=self._status, critical=False, message=self._message
         )
@@ -122,6 +122,7 @@ class Screen:
     def run(self, stop: threading.Event, beat: Callable[[], None]) -> None:
         """Show states until ``stop``; never raises for anything a display does."""
         while not stop.is_set():
+            beat()
             surface = self._open()
             if surface is None:
                 self._status = "running" if self._settings.mode == "none" else "failed"
