@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from catalog.file_tags import tinytags
+from catalog.folders import leads_out
 
 log = logging.getLogger(__name__)
 
@@ -17,8 +18,13 @@ FOLDER_NAMES = ("cover.jpg", "cover.png", "folder.jpg", "folder.png", "front.jpg
 """Also with a capital, as players and rippers of Windows write them."""
 
 
-def cover_files(track: Path) -> Iterator[bytes]:
-    """Yield what may be the cover of the music file ``track``, the best first, as it is stored."""
+def cover_files(track: Path, within: Sequence[Path] = ()) -> Iterator[bytes]:
+    """Yield what may be the cover of the music file ``track``, the best first, as it is stored.
+
+    Of a file that leads out of the folders ``within``, if any are named, there is none.
+    """
+    if leads_out(track, within):
+        return
     inside = cover_in(track)
     if inside is not None and len(inside) > MAX_BYTES:
         log.warning("the cover art inside %s is too large and is not shown", track)

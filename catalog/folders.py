@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 
@@ -16,6 +16,17 @@ def is_below(path: Path, folders: Iterable[Path]) -> bool:
     False
     """
     return any(path.is_relative_to(folder) for folder in folders)
+
+
+def leads_out(path: Path, folders: Sequence[Path]) -> bool:
+    """Return whether ``path`` has become a link that leads out of the music folders, if any.
+
+    Follows links on the disk, which may hang: nothing for a thread that has to go on.
+    """
+    target = Path(os.path.realpath(path))
+    if target == path or not folders:
+        return False
+    return not is_below(target, [Path(os.path.realpath(folder)) for folder in folders])
 
 
 def readable(path: str | Path) -> str:

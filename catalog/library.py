@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,7 +16,7 @@ from typing import Self
 from catalog.analysis import CatalogError, Failure
 from catalog.emotions import EmotionPoint
 from catalog.explain import Explanation, explain
-from catalog.folders import from_home, is_below
+from catalog.folders import from_home
 from catalog.held_store import open_held
 from catalog.index import Subset
 from catalog.index_file import MANIFEST_FILE, Manifest
@@ -85,7 +85,7 @@ class Library:
             raise
         self._index_file = folder / self._index.manifest.file
         self._generation = (manifest, _stamp(self._index_file))
-        self._tops = [folder.resolve() for folder in self._store.roots()]
+        self._roots = tuple(self._store.roots())
         self._subsets: dict[TrackFilter, Subset] = {}
 
     @classmethod
@@ -148,19 +148,19 @@ class Library:
             found = self._index.nearest(vector, k, exclude=barred, among=among)
             tracks = self._store.tracks_by_id([one.track_id for one in found])
             missing = {one.track_id for one in found} - tracks.keys()
-            missing |= {known for known, track in tracks.items() if not self._is_within(track.path)}
             if not missing:
                 break
             barred |= missing  # Files that went away since the index was made: look further.
-        return [Match(tracks[one.track_id], one.distance) for one in found]
+        return [Match(self._within(tracks[one.track_id]), one.distance) for one in found]
 
     def track(self, track_id: int) -> Track | None:
         """Return a track, or None when there is none of this id."""
-        return self._store.track(track_id)
+        track = self._store.track(track_id)
+        return None if track is None else self._within(track)
 
     def tracks(self) -> Iterator[Track]:
         """Yield all tracks by id."""
-        return self._store.tracks()
+        return map(self._within, self._store.tracks())
 
     def find(self, what: str) -> Track | None:
         """Return the track of an id or of a file's path, or None."""
@@ -235,17 +235,18 @@ class Library:
         fresh = Library.open(self._folder, hold=self._hold)
         old, self._store = self._store, fresh._store
         self._index, self._index_file = fresh._index, fresh._index_file
-        self._tops = fresh._tops
+        self._roots = fresh._roots
         self._generation = fresh._generation
         self._subsets = {}
         old.close()
         return True
 
-    def _is_within(self, path: Path) -> bool:
-        """Return whether a file is what it was called, or a link to within the music folders:
-        since the build it may have become one that leads out of them."""
-        target = Path(os.path.realpath(path))
-        return target == path or not self._tops or is_below(target, self._tops)
+    def _within(self, track: Track) -> Track:
+        """Return a track that knows the music folders: whoever opens it sees that it lies there.
+
+        Not looked at here: a disk or a share that hangs would hold up who only chooses.
+        """
+        return replace(track, within=self._roots)
 
     def _id_of(self, what: str) -> int | None:
         if what.isdecimal():

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from catalog.folders import leads_out
 from catalog.ogg_repair import mend
 
 if TYPE_CHECKING:
@@ -133,12 +134,14 @@ class OpenSound:
         self.close()
 
 
-def open_sound(path: Path) -> OpenSound:
-    """Open a file that holds sound.
+def open_sound(path: Path, within: Sequence[Path] = ()) -> OpenSound:
+    """Open a file that holds sound, and lies ``within`` those folders if any are named.
 
     Raises:
-        SoundFileError: it is missing, empty, no file, no sound file; says which.
+        SoundFileError: it is missing, empty, no file, no sound file, elsewhere; says which.
     """
+    if leads_out(path, within):
+        raise SoundFileError("has become a link that leads out of the music folders")
     fd = _open_regular(path)
     try:
         container = _open_container(fd)

@@ -28,3 +28,5 @@ class Track:
     tail_silence_s: float = 0.0
     digest: bytes = b""
     """What tells the content, wherever its file lies; empty where it is in no catalogue."""
+    within: tuple[Path, ...] = ()
+    """The music folders, out of which its file may not lead; none for a file that was named."""

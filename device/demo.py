@@ -210,7 +210,7 @@ def _camera_for_screenshots(settings: Settings, out: Path) -> Callable[[r.KioskS
             height_px=SCREEN_PX[1],
             language=settings.kiosk.language,
             now_s=time.monotonic(),
-            cover=find_cover(track.path) if track else None,
+            cover=find_cover(track.path, track.within) if track else None,
         )
         pygame.image.save(screenshot(state, view), str(out / f"{name}.png"))
 

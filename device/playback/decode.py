@@ -8,7 +8,7 @@ loudness that BS.1770 measured on the original.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -42,21 +42,27 @@ class DecodeError(Exception):
 class SoundFile:
     """One open file; use as a context manager or call :meth:`close`.
 
-    ``start_s`` and ``end_s`` bound what is given out, in seconds from the first sample.
+    ``start_s`` and ``end_s`` bound what is given out, in seconds from the first sample; ``within``
+    are the folders out of which the file may not lead, if any.
 
     Raises:
-        DecodeError: the file is missing, empty, unreadable, no sound file.
+        DecodeError: the file is missing, empty, unreadable, no sound file, or elsewhere.
     """
 
     def __init__(
-        self, path: Path, rate_hz: int, start_s: float = 0.0, end_s: float | None = None
+        self,
+        path: Path,
+        rate_hz: int,
+        start_s: float = 0.0,
+        end_s: float | None = None,
+        within: Sequence[Path] = (),
     ) -> None:
         self.path = path
         self.rate_hz = rate_hz
         self.start_s = max(0.0, start_s)
         self.end_s = end_s
         try:
-            self._file = open_sound(path)
+            self._file = open_sound(path, within)
         except SoundFileError as error:
             raise DecodeError(f"{path}: {error}") from error
         self._container = self._file.container

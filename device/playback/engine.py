@@ -119,7 +119,8 @@ class Engine:
 
     def _open_source(self, order: PlayOrder, rate_hz: int, start_s: float) -> Prefetch:
         ahead = round(self._ahead_s * rate_hz)
-        return Prefetch(Path(order.path), rate_hz, start_s, order.end_s, ahead)
+        within = [Path(folder) for folder in order.within]
+        return Prefetch(Path(order.path), rate_hz, start_s, order.end_s, ahead, within)
 
     def _obey(self) -> None:
         while (order := self._orders.take()) is not None:

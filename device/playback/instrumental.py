@@ -15,6 +15,7 @@ from pathlib import Path
 
 from catalog.builder.tags import Tags, read_tags
 from catalog.emotions import EmotionPoint
+from catalog.folders import leads_out
 from catalog.library import Library, Match
 from catalog.track import Track
 
@@ -84,6 +85,8 @@ def choose(
     for match in matches:
         track = match.track
         if not track.path.exists() or track.duration_s < SHORTEST_BED_S:
+            continue
+        if leads_out(track.path, track.within):
             continue
         singing, reason = singing_in(track.genre, tags_of(track.path))
         picks.append(Pick(track, match.distance, singing, reason))

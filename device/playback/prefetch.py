@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,22 +16,37 @@ from device.playback.decode import DecodeError, SoundFile
 
 log = logging.getLogger(__name__)
 
+SILENT_MAX_S = 15.0
+"""A disk that sleeps takes some ten seconds to wake; where one takes longer another track is tried
+on it, which finds it awake."""
+DECODER = "decode"
+MOST_DECODERS = 32
+"""Threads, in this process: the deck wants eight or so, those that hang come on top."""
+
 
 class Prefetch:
     """Sound of one file, decoded up to ``ahead_frames`` before it is read.
 
     The store hides a disk that has to wake up, and shows the true end of a file that lies
-    about its length early enough for a crossfade. Never blocks the reader.
+    about its length early enough for a crossfade. Never blocks the reader: a disk or a share
+    that hangs ends the sound, with an error that says so.
     """
 
     def __init__(
-        self, path: Path, rate_hz: int, start_s: float, end_s: float | None, ahead_frames: int
+        self,
+        path: Path,
+        rate_hz: int,
+        start_s: float,
+        end_s: float | None,
+        ahead_frames: int,
+        within: Sequence[Path] = (),
     ) -> None:
         self._path = path
         self._rate_hz = rate_hz
         self._start_s = start_s
         self._end_s = end_s
         self._ahead = ahead_frames
+        self._within = within
         self._changed = threading.Condition()
         self._blocks: deque[NDArray[np.float32]] = deque()
         self._available = 0
@@ -38,8 +55,12 @@ class Prefetch:
         self._ended = False
         self._closed = False
         self._error = ""
-        self._thread = threading.Thread(target=self._decode, name="decode", daemon=True)
-        self._thread.start()
+        self._reads_since: float | None = time.monotonic()
+        """None while there is no room for more."""
+        if sum(one.name == DECODER for one in threading.enumerate()) >= MOST_DECODERS:
+            self._give_up(f"not even tried: {MOST_DECODERS} files before it still wait to be read")
+            return
+        threading.Thread(target=self._decode, name=DECODER, daemon=True).start()
 
     @property
     def available(self) -> int:
@@ -49,6 +70,9 @@ class Prefetch:
     @property
     def ended(self) -> bool:
         """True when nothing more comes than what is available."""
+        since = self._reads_since
+        if not self._ended and since is not None and time.monotonic() - since > SILENT_MAX_S:
+            self._give_up(f"nothing of it came for {SILENT_MAX_S:.0f} s")
         return self._ended
 
     @property
@@ -111,7 +135,9 @@ class Prefetch:
     def _decode(self) -> None:
         error = ""
         try:
-            with SoundFile(self._path, self._rate_hz, self._start_s, self._end_s) as sound:
+            with SoundFile(
+                self._path, self._rate_hz, self._start_s, self._end_s, self._within
+            ) as sound:
                 self._expect(sound.duration_s)
                 for block in sound.blocks():
                     if not self._store(block):
@@ -122,10 +148,18 @@ class Prefetch:
             log.exception("decoder of %s", self._path)
             error = f"{self._path}: cannot be played: {type(raised).__name__}"
         finally:
-            with self._changed:
+            self._end(error)
+
+    def _give_up(self, why: str) -> None:
+        """End without the decoder: a thread that waits in the kernel cannot be ended."""
+        self._end(f"{self._path}: {why}: does its disk or network share hang?")
+
+    def _end(self, error: str) -> None:
+        with self._changed:
+            if not self._ended:
                 self._error = error
                 self._ended = True
-                self._changed.notify_all()
+            self._changed.notify_all()
 
     def _expect(self, duration_s: float | None) -> None:
         if duration_s is None:
@@ -136,10 +170,14 @@ class Prefetch:
     def _store(self, block: NDArray[np.float32]) -> bool:
         """Add a block, waiting while the store is full; False when nobody wants it."""
         with self._changed:
-            self._changed.wait_for(lambda: self._available < self._ahead or self._closed)
-            if self._closed:
+            self._reads_since = None
+            self._changed.wait_for(
+                lambda: self._available < self._ahead or self._closed or self._ended
+            )
+            if self._closed or self._ended:
                 return False
             self._blocks.append(block)
             self._available += len(block)
+            self._reads_since = time.monotonic()
             self._changed.notify_all()
             return True

@@ -194,6 +194,7 @@ class Program:
             end_s=end_s,
             gain_db=gain_db,
             now=now,
+            within=[str(folder) for folder in track.within],
         )
 
     def _started(self, event: wire.Started) -> None:

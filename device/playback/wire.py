@@ -6,11 +6,12 @@ Nothing but these records passes the pipe; anything else raises :class:`WireErro
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import TypeAlias
 
-LINE_MAX_BYTES = 32_768
-"""A path has at most 4096 bytes (PATH_MAX), each written with at most 6 characters."""
+LINE_MAX_BYTES = 262_144
+"""A path has at most 4096 bytes (PATH_MAX), each written with at most 6 characters: that of a track
+and of nine music folders, or of thousands with names as people give them."""
 
 MESSAGE_MAX = 400
 
@@ -29,6 +30,8 @@ class PlayOrder:
     end_s: float | None
     gain_db: float
     now: bool
+    within: list[str] = field(default_factory=list)
+    """The music folders, out of which the file may not lead; empty: it may lie anywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,7 @@ _ACCEPTED: dict[str, tuple[type, ...]] = {
     "float | None": (int, float, type(None)),
     "str": (str,),
     "bool": (bool,),
+    "list[str]": (list,),
 }
 
 
@@ -135,12 +139,13 @@ def decode(line: bytes) -> Record:
     kind = _KINDS.get(str(found.pop("kind", "")))
     if kind is None:
         raise WireError("no known kind")
-    expected = {field.name: str(field.type) for field in fields(kind)}
+    expected = {one.name: str(one.type) for one in fields(kind)}
     if set(found) != set(expected):
         raise WireError(f"{kind.__name__} has other fields: {sorted(found)}")
     for name, value in found.items():
         accepted = _ACCEPTED[expected[name]]
         wrong_bool = isinstance(value, bool) and bool not in accepted
-        if wrong_bool or not isinstance(value, accepted):
+        wrong_item = isinstance(value, list) and not all(isinstance(one, str) for one in value)
+        if wrong_bool or wrong_item or not isinstance(value, accepted):
             raise WireError(f"{kind.__name__}.{name} is {type(value).__name__}")
     return kind(**found)

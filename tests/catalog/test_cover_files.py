@@ -1,5 +1,6 @@
 """The pictures of a track as they lie in the owner's files."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -69,3 +70,18 @@ def test_a_file_that_its_reader_breaks_on_keeps_the_picture_beside_it(
     monkeypatch.setattr("tinytag.TinyTag.get", breaks)
     (tmp_path / "cover.jpg").write_bytes(PICTURE)
     assert list(cover_files(tmp_path / "song.mp3")) == [PICTURE]
+
+
+def test_what_became_a_link_out_of_the_music_folders_has_no_cover(tmp_path: Path) -> None:
+    music, elsewhere = tmp_path / "music", tmp_path / "elsewhere"
+    write_tone(elsewhere / "song.flac", 1.2)
+    (elsewhere / "cover.jpg").write_bytes(PICTURE)
+    music.mkdir()
+    (music / "album").symlink_to(elsewhere)
+    assert list(cover_files(music / "album" / "song.flac", [music])) == []
+    assert list(cover_files(music / "album" / "song.flac", [music, elsewhere])) == [PICTURE]
+
+
+def test_a_song_that_became_a_named_pipe_does_not_hang(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "song.mp3")
+    assert list(cover_files(tmp_path / "song.mp3")) == []

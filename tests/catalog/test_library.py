@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from catalog.library import CatalogError, Library
 from catalog.space import DEFAULT_SPACE, distance, embed_all
 from catalog.store import RIGHTS, STORE_FILE
 from catalog.store_writer import StoreWriter
+from tests.fakes.hanging_share import HangingShare
 from tests.fakes.plain_user import as_plain_user
 from tests.fakes.synthetic_library import analysis, make_library, make_points
 from tests.fakes.tagged_sounds import write_tone
@@ -313,27 +315,33 @@ def test_an_index_of_an_attune_before_is_not_used_and_made_anew(
     assert not caplog.text
 
 
-def test_what_became_a_link_out_of_the_music_folders_is_not_opened(
+CHOOSES = """
+import sys
+from pathlib import Path
+from catalog.emotions import point_from_va
+from catalog.library import Library
+with Library.open(Path(sys.argv[1]), hold=True) as library:
+    (found,) = library.nearest(point_from_va(-0.5, 0.6), 1)
+    library.reload_if_changed()
+    assert library.track(found.track.track_id).within == found.track.within
+    print(found.track.path, *found.track.within, sep="\\n")
+"""
+
+
+def test_a_track_is_chosen_without_a_look_at_a_share_that_hangs(
     folder: Path, tmp_path: Path
 ) -> None:
-    music, elsewhere = tmp_path / "music", tmp_path / "elsewhere"
+    """Whoever opens the track looks; it is told out of which folders its file may not lead."""
+    music = tmp_path / "music"
     song = write_tone(music / "album" / "song.flac", 1.2)
-    other = write_tone(music / "more" / "other.flac", 1.2)
-    secret = write_tone(elsewhere / "secret.flac", 1.2)
     add(folder, song, 2000)
     with StoreWriter(folder) as store, store.batch():
         store.put_roots([music])
         store.forget_paths([str(track.path) for track in store.tracks() if track.path != song])
-    with Library.open(folder) as library:
-        assert [one.track.path for one in library.nearest(TENSE, 5)] == [song]
-
-        song.unlink()
-        song.symlink_to(secret)
-        assert library.nearest(TENSE, 5) == []
-
-        song.unlink()
-        song.symlink_to(other)  # A link that stays within is the owner's business.
-        assert [one.track.path for one in library.nearest(TENSE, 5)] == [song]
+    share = HangingShare(music, tmp_path)
+    share.hang()
+    said = share.run([sys.executable, "-c", CHOOSES, str(folder)], timeout_s=20)
+    assert said.splitlines() == [str(song), str(music)]
 
 
 def test_the_numbers_add_up(made: Path) -> None:

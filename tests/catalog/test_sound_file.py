@@ -168,6 +168,23 @@ def test_a_pipe_and_a_loop_of_links_do_not_hang(tmp_path: Path) -> None:
         open_sound(tmp_path / "loop.mp3")
 
 
+def test_what_became_a_link_out_of_the_music_folders_is_not_opened(tmp_path: Path) -> None:
+    music, elsewhere = tmp_path / "music", tmp_path / "elsewhere"
+    for folder in (music, elsewhere):
+        folder.mkdir()
+    song, other = music / "song.wav", write_sound(music / "other.wav", sine(0.5))
+    song.symlink_to(write_sound(elsewhere / "secret.wav", sine(0.5)))
+    with pytest.raises(SoundFileError, match="a link that leads out of the music folders"):
+        open_sound(song, [music])
+    open_sound(song).close()  # One that was named by hand.
+    open_sound(song, [music, elsewhere]).close()
+    song.unlink()
+    song.symlink_to(other)  # A link that stays within is the owner's business.
+    open_sound(song, [music]).close()
+    (tmp_path / "by another name").symlink_to(music)
+    open_sound(song, [tmp_path / "by another name"]).close()
+
+
 @pytest.mark.parametrize("name", ["http:a.flac", "a|b.wav", "concat:x.mp3", "100%d.ogg", "-i.opus"])
 def test_any_name_is_only_a_name(tmp_path: Path, name: str) -> None:
     plain = write_sound(tmp_path / f"a{Path(name).suffix}", sine(0.5, rate_hz=RATE_HZ), RATE_HZ)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -15,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from tests.data_folder import ROOT
-from tests.fakes.kiosk_at_work import KioskAtWork, playable_library
+from tests.fakes.hanging_share import HangingShare
+from tests.fakes.kiosk_at_work import KioskAtWork, SystemdSocket, playable_library
 from tests.fakes.watched_kiosk import WatchedKiosk
 from tests.faults.test_devices import music_goes_on
 
@@ -87,6 +89,31 @@ def test_tracks_deleted_are_left_out(kiosk: KioskAtWork) -> None:
     for _ in range(2):
         music_goes_on(kiosk)
     assert kiosk.alive()
+
+
+def test_share_with_the_music_hangs_and_answers_again(kiosk: KioskAtWork, tmp_path: Path) -> None:
+    """As an NFS or SMB server that is gone without a word: whoever asks for a file waits."""
+    systemd, share = SystemdSocket(tmp_path / "notify"), HangingShare(kiosk.music, tmp_path)
+    systemd_at = {"NOTIFY_SOCKET": str(systemd.path), "WATCHDOG_USEC": "1500000"}
+    kiosk.start(environment=share.environment | systemd_at)
+    kiosk.to_playing()
+    share.hang()
+    kiosk.say("skip")
+    kiosk.wait_for_log("nothing of it came for 15 s: does its disk or network share hang?", 30)
+    named = re.search(r"track left out: (.*): nothing of it came", kiosk.log)
+    assert named is not None
+    assert Path(named[1]).parent == kiosk.music
+    for _ in range(4):  # Longer than the conductor may be silent (HEARTBEAT_MAX_AGE_S).
+        asked = time.monotonic()
+        time.sleep(3)
+        assert systemd.fed_since(asked)
+    kiosk.say("volume", "31")
+    kiosk.says("volume", "31")
+    share.answer()
+    kiosk.wait_for_log("playing track", 40, 2)
+    music_goes_on(kiosk)
+    assert kiosk.stop() == 0
+    systemd.close()
 
 
 def test_database_locked_by_another_program(watched: WatchedKiosk) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -67,12 +68,12 @@ def rounded(picture: pygame.Surface, side_px: int, radius_px: int) -> pygame.Sur
     return draw.stamp_colours(pixels, mask)
 
 
-def find_cover(path: Path) -> pygame.Surface | None:
+def find_cover(path: Path, within: Sequence[Path] = ()) -> pygame.Surface | None:
     """Return the picture inside the music file or beside it, at most 800 px; None for none.
 
     A damaged, oversized or unknown picture counts as none and is logged once.
     """
-    for data in cover_files(path):
+    for data in cover_files(path, within):
         if (picture := _picture(data, path)) is not None:
             return picture
     return None

@@ -64,7 +64,7 @@ class CoverShelf:
     def _look(self, track: Track) -> None:
         picture = None
         try:
-            picture = find_cover(track.path)
+            picture = find_cover(track.path, track.within)
         except Exception:  # the picture is an ornament: whatever its file does, music goes on
             log.exception("looking for the cover of %s failed", track.path)
         self._found = (track.track_id, picture)

@@ -13,8 +13,10 @@ from tests.fakes.sounds import noise, sine, write_sound
 RATE_HZ = 44_100
 
 
-def decoded(path: Path, rate_hz: int = RATE_HZ, **bounds: float) -> NDArray[np.float32]:
-    with SoundFile(path, rate_hz, **bounds) as sound:
+def decoded(
+    path: Path, rate_hz: int = RATE_HZ, start_s: float = 0.0, end_s: float | None = None
+) -> NDArray[np.float32]:
+    with SoundFile(path, rate_hz, start_s, end_s) as sound:
         return np.concatenate(list(sound.blocks()))
 
 

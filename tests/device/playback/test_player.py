@@ -201,6 +201,18 @@ def test_a_track_deleted_while_it_plays_goes_on_and_one_deleted_before_is_said(
 
 
 @pytest.mark.slow
+def test_what_became_a_link_out_of_the_music_folders_is_not_played(
+    songs: list[Track], tmp_path: Path
+) -> None:
+    (tmp_path / "song.flac").symlink_to(songs[0].path)
+    stray = replace(songs[0], path=tmp_path / "song.flac", within=(tmp_path,))
+    with Playing(output="null") as playing:
+        playing.orders.put(m.PlayNow(stray))
+        playing.until(lambda s: "leads out of the music folders" in s.message)
+        playing.orders.put(m.PlayNow(replace(stray, within=(tmp_path, songs[0].path.parent))))
+        playing.until(lambda s: s.status == "playing" and s.position_s > 0.2)
+
+
 def test_a_file_that_is_emptied_while_it_plays_is_left_with_a_message(tmp_path: Path) -> None:
     """As when a memory stick is pulled out: what was read ahead is played, then it is said."""
     path = write_sound(tmp_path / "long.wav", sine(60.0, rate_hz=RATE_HZ), RATE_HZ)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +171,11 @@ def test_instrumental_music_a_little_farther_away_is_preferred(tmp_path: Path) -
     assert [pick.track.genre for pick in picks] == ["Piano", "Ambient", "Pop"]
     only_sung = choose(matches[:1], 5, lambda _: tags())
     assert [pick.singing for pick in only_sung] == [Singing.SURE]
+    kept = replace(matches[2], track=replace(matches[2].track, within=(tmp_path / "music",)))
+    assert [pick.track.genre for pick in choose([kept], 1, lambda _: tags())] == ["Piano"]
+    (tmp_path / "2.mp3").rename(tmp_path / "elsewhere.mp3")
+    (tmp_path / "2.mp3").symlink_to(tmp_path / "elsewhere.mp3")  # It leads out of the music.
+    assert choose([kept], 1, lambda _: tags()) == []
     (tmp_path / "2.mp3").unlink()
     assert [pick.track.genre for pick in choose(matches, 1, lambda _: tags())] == ["Ambient"]
 

@@ -10,18 +10,27 @@ ANY_TEXT = st.text(st.characters(), max_size=300)
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 
 
-@given(st.integers(), ANY_TEXT, NUMBERS, st.none() | NUMBERS, NUMBERS, st.booleans())
+@given(
+    st.integers(), ANY_TEXT, NUMBERS, st.none() | NUMBERS, NUMBERS, st.booleans(),
+    st.lists(ANY_TEXT, max_size=3),
+)  # fmt: skip
 def test_orders_survive(
-    voice: int, path: str, start_s: float, end_s: float | None, gain_db: float, now: bool
+    voice: int,
+    path: str,
+    start_s: float,
+    end_s: float | None,
+    gain_db: float,
+    now: bool,
+    within: list[str],
 ) -> None:
-    order = PlayOrder(voice, path, start_s, end_s, gain_db, now)
+    order = PlayOrder(voice, path, start_s, end_s, gain_db, now, within)
     assert decode(encode(order)) == order
 
 
 def test_a_name_that_is_no_utf8_and_the_longest_path_survive() -> None:
     for name in (b"/music/caf\xe9.mp3", b"/" + b"\xff" * 4095):
         path = name.decode("utf-8", "surrogateescape")
-        line = encode(PlayOrder(1, path, 0.0, None, 0.0, True))
+        line = encode(PlayOrder(1, path, 0.0, None, 0.0, True, [path] * 9))
         assert len(line) <= LINE_MAX_BYTES
         found = decode(line)
         assert isinstance(found, PlayOrder)
@@ -43,6 +52,8 @@ def test_junk_is_refused(line: bytes) -> None:
         b'{"kind": "StopOrder", "fade_s": true}',
         b'{"kind": "DuckOrder", "on": 1}',
         b'{"kind": "DuckOrder", "on": true, "more": 1}',
+        b'{"kind": "PlayOrder", "voice": 1, "path": "", "start_s": 0, "end_s": 0, "gain_db": 0,'
+        b' "now": true, "within": [1]}',
         b"[" * 20_000,
         b"[1]",
     ],
