@@ -27,6 +27,9 @@ STARTING_MAX_S = 20.0
 END_TIMEOUT_S = 0.95
 """For the fade (0.15 s) and what the card still holds (0.5 s) to be heard."""
 
+KILLED_S = 1.0
+"""For the kernel to end it."""
+
 CRASH_SIGNALS = (
     signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL,
 )  # fmt: skip
@@ -73,8 +76,15 @@ class EngineProcess:
             process.wait(END_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait()
+            self._wait_for_end()
         self._reader.join(END_TIMEOUT_S)
+
+    def _wait_for_end(self) -> None:
+        try:
+            self._process.wait(KILLED_S)
+        except subprocess.TimeoutExpired:
+            # One that waits in the kernel, for a disk perhaps, ends when that lets it go.
+            log.error("the audio process %d does not end; going on without it", self.pid)
 
     def send(self, order: Order) -> None:
         """Send an order; one to a process that is gone is lost, see :meth:`fault`."""

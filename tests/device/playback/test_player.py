@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import wave
 from collections.abc import Iterator
 from dataclasses import replace
@@ -211,6 +212,41 @@ def test_what_became_a_link_out_of_the_music_folders_is_not_played(
         playing.until(lambda s: "leads out of the music folders" in s.message)
         playing.orders.put(m.PlayNow(replace(stray, within=(tmp_path, songs[0].path.parent))))
         playing.until(lambda s: s.status == "playing" and s.position_s > 0.2)
+
+
+TRACER = """
+import ctypes, sys, time
+PTRACE_SEIZE = 0x4206
+libc = ctypes.CDLL(None, use_errno=True)
+libc.ptrace.argtypes = [ctypes.c_long] * 4
+seized = libc.ptrace(PTRACE_SEIZE, int(sys.argv[1]), 0, 0) == 0
+print(int(seized), flush=True)
+time.sleep(60)
+"""
+
+
+def test_an_audio_process_that_cannot_be_ended_does_not_hold_up_the_player(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that waits for a disk in the kernel; here its end is kept from us by a tracer."""
+    monkeypatch.setattr(process, "KILLED_S", 0.2)
+    engine = process.EngineProcess(PlaybackSettings(output="null"), 50.0, time.monotonic)
+    with engine:
+        assert engine.receive(20) is not None
+        os.kill(engine.pid, signal.SIGSTOP)
+        tracer = subprocess.Popen(
+            [sys.executable, "-c", TRACER, str(engine.pid)], stdout=subprocess.PIPE
+        )
+        assert tracer.stdout is not None
+        if tracer.stdout.readline() != b"1\n":
+            tracer.kill()
+            pytest.skip("may not trace")
+        began = time.monotonic()
+    took_s = time.monotonic() - began
+    tracer.kill()
+    tracer.communicate()
+    assert took_s < 4
+    assert f"the audio process {engine.pid} does not end; going on without it" in caplog.text
 
 
 def test_a_file_that_is_emptied_while_it_plays_is_left_with_a_message(tmp_path: Path) -> None:
