@@ -267,11 +267,13 @@ class Conductor:
         )
         if not wanted:
             self._wires.camera_allowed.clear()
-            # At every turn: a picture that was being read meanwhile is done only now.
+        if not self._wires.camera_allowed.is_set():
+            # The face of who left is cleared here, at every turn up to the next opening, and by
+            # the worker that reads it. Neither would do alone. The worker takes a frame that comes
+            # after it forgot, while the camera closes, for one of somebody new; and of a reading
+            # that ends when the camera is open for the next visitor only the worker knows.
             self._wires.faces.clear()
-        elif not self._wires.camera_allowed.is_set():
-            # One that was being read when the camera closed has come since: it is of who left.
-            self._wires.faces.clear()
+        if wanted:
             self._wires.camera_allowed.set()
 
     # --- commands ---------------------------------------------------------------------

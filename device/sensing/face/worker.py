@@ -54,6 +54,6 @@ class FaceWorker:
                 reader.forget()
             if newer > version and frame is not None:
                 self._readings.put(reader.read(frame))
-                if self._forget.is_set():  # Whose face that is has left while it was read.
+                if self._forget.is_set():  # Who that is has left; see Conductor._set_camera.
                     self._readings.clear()
             version = newer
