@@ -18,6 +18,7 @@ from catalog.emotions import point_from_va
 from catalog.words import read_mood
 from device import readings as r
 from device.camera_switch import CameraSwitch
+from device.clusters import shortened
 from device.config import Settings
 from device.mood.fusion import MoodTracker, SaidMood
 from device.music_desk import MusicDesk
@@ -334,7 +335,7 @@ class Conductor:
         unsure = not words.keywords and words.confidence < self._settings.mood.min_confidence
         if words.point is None or unsure:
             phrases = PHRASES[self._settings.kiosk.language]
-            heard = text if len(text) <= MOST_QUOTED else f"{text[: MOST_QUOTED - 1]}…"
+            heard = text if len(text) <= MOST_QUOTED else f"{shortened(text, MOST_QUOTED - 1)}…"
             answer = phrases.not_understood.format(text=heard)
             self._visit.tell(answer, until=now + ANSWER_S)
             return

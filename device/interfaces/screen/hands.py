@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from device.clusters import is_joiner, shortened, without_last
 from device.interfaces.screen.canvas import asks_now, compose
 from device.interfaces.screen.parts import Part, Scene
 from device.interfaces.screen.scenes.asking import MAX_TYPED
@@ -181,9 +182,14 @@ class Hands:
         if not self._typing_since_key or compose(state, self.view(view)).name != "asking":
             return
         self._touched_at = view.now_s
-        fresh = "".join(c for c in characters if c.isprintable())
-        typed = (self.opened.typed + fresh)[:MAX_TYPED]
-        self.opened = replace(self.opened, typed=typed, focus="")
+        before = self.opened.typed
+        typed = before
+        for character in characters:
+            if character.isprintable() or (typed and is_joiner(character)):
+                typed += character
+        typed = shortened(typed, MAX_TYPED)
+        # An accent that has no room any more does not take its letter away.
+        self.opened = replace(self.opened, typed=max(before, typed, key=len), focus="")
 
     def _way_out(self, state: KioskState) -> Action | None:
         if self.opened.sheet is not Sheet.NONE:
@@ -258,7 +264,7 @@ class Hands:
             self.opened, self._changed_at = Opened(sheet=action.sheet), self._touched_at
             return []
         if isinstance(action, EraseTyped):
-            self.opened = replace(self.opened, typed=self.opened.typed[:-1])
+            self.opened = replace(self.opened, typed=without_last(self.opened.typed))
             return []
         if isinstance(action, SetStrategy | SayMood | PickMood):
             self.opened, self._changed_at = Opened(), self._touched_at

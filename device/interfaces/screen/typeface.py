@@ -13,6 +13,7 @@ from typing import Literal, Protocol, TypeAlias
 import pygame
 import pygame.freetype
 
+from device.clusters import clusters, is_unseen
 from device.interfaces.screen.theme import Colour
 
 Weight: TypeAlias = Literal["regular", "bold"]
@@ -294,12 +295,13 @@ class Lettering:
                 if turned is None or part[0].isdecimal():
                     yield from self._straight(part)
                 else:
-                    yield turned, "".join(c if turned.has(c) else UNKNOWN for c in part)
+                    seen = (c for c in part if turned.has(c) or not is_unseen(c))
+                    yield turned, "".join(c if turned.has(c) else UNKNOWN for c in seen)
         yield from self._straight(text[done:])
 
     def _straight(self, text: str) -> Iterator[tuple[Face, str]]:
         run, writer = "", None
-        for wanted in text:
+        for wanted in clusters(text):
             face, character = self._face(wanted)
             if face is not writer and run and writer is not None:
                 yield writer, run
@@ -309,11 +311,15 @@ class Lettering:
         if run and writer is not None:
             yield writer, run
 
-    def _face(self, character: str) -> tuple[Face, str]:
-        """Return who writes it, and what: a small dot for what no font here can write."""
-        if character == " " or self._main.has(character):
-            return self._main, character
-        for face in self._others:
-            if face.has(character):
-                return face, character
-        return self._main, UNKNOWN
+    def _face(self, cluster: str) -> tuple[Face, str]:
+        """Return who writes what a person takes for one character, and what.
+
+        Without a font for all of it that is its first part (a letter without its rare accent),
+        and a small dot for what no font here can write.
+        """
+        seen = "".join(c for c in cluster if not is_unseen(c))
+        for wanted in dict.fromkeys((seen, seen[:1])):
+            for face in (self._main, *self._others):
+                if wanted == " " or (wanted and all(map(face.has, wanted))):
+                    return face, wanted
+        return self._main, UNKNOWN if seen else ""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import pygame
 
+from device.clusters import clusters, is_joiner
 from device.interfaces.screen.area import Area
 from device.interfaces.screen.theme import Colour
 from device.interfaces.screen.typeface import FontFiles, Lettering, Weight
@@ -149,9 +152,13 @@ class Typesetter:
 
 
 def _clean(text: str) -> str:
-    """Tags of music files hold anything: keep what can be written, spaces made single."""
-    words = text[:MAX_CHARACTERS].split()
-    return " ".join("".join(c for c in word if c.isprintable()) for word in words)
+    """Tags of music files hold anything: keep what can be written, spaces made single.
+
+    Letters that come apart from their accents (names from a Mac, some keyboards) are put together:
+    the fonts write them as one only so.
+    """
+    words = unicodedata.normalize("NFC", text[:MAX_CHARACTERS]).split()
+    return " ".join("".join(c for c in w if c.isprintable() or is_joiner(c)) for w in words)
 
 
 def _lines_in(font: Lettering, height: int) -> int:
@@ -220,11 +227,12 @@ def _cut(font: Lettering, rows: list[str], rest: str, width: int, lines: int) ->
 
 def _longest(font: Lettering, text: str, width: int, tail: str) -> str:
     """Return the longest start of ``text`` that fits with ``tail`` behind it (at least 1)."""
-    low, high = 1, len(text)
+    ends = list(itertools.accumulate(map(len, clusters(text))))
+    low, high = 0, max(0, len(ends) - 1)
     while low < high:
         middle = (low + high + 1) // 2
-        if font.width(text[:middle] + tail) <= width:
+        if font.width(text[: ends[middle]] + tail) <= width:
             low = middle
         else:
             high = middle - 1
-    return text[:low]
+    return text[: ends[low]] if ends else ""

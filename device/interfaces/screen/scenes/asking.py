@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import bisect
+import unicodedata
+
 import pygame
 
+from device.clusters import clusters
 from device.interfaces.screen import draw
 from device.interfaces.screen.area import Area
 from device.interfaces.screen.buttons import pill, round_button
 from device.interfaces.screen.field import field
 from device.interfaces.screen.frame import around, text
 from device.interfaces.screen.parts import Kit, Part, Scene
-from device.interfaces.screen.typesetting import BODY, SMALL, TITLE
+from device.interfaces.screen.typesetting import BODY, ELLIPSIS, SMALL, TITLE
 from device.interfaces.screen.view import Action, EraseTyped, OpenSheet, ScreenView, Sheet
 from device.readings import KioskState, SayMood, Stop
 
@@ -82,20 +86,30 @@ def _entry(kit: Kit, view: ScreenView, area: Area) -> list[Part]:
     erase, line = rest.end(area.h, kit.px(10))
     say = SayMood(source="screen", text=typed)
     return [
-        Part("typed", line, paint_typed, (typed,)),
+        Part("typed", line, paint_typed, (view.typed.lstrip(),)),
         round_button(view, "erase", erase, "erase", EraseTyped()),
         round_button(view, "send", send, "send", say, kind="main"),
     ]
 
 
 def paint_typed(surface: pygame.Surface, kit: Kit, area: Area, typed: str) -> None:
-    """The line being typed, its end always in sight."""
+    """The line being typed, its end always in sight; an ellipsis says that it began before."""
     theme = kit.theme
     draw.box(surface, area, area.h // 2, theme.panel, (*theme.accent, 255), theme.line_px)
     room = area.inset(kit.px(20), 0)
-    shown = typed
-    while len(shown) > 1 and kit.type.width(shown, BODY) > room.w - kit.px(6):
-        shown = shown[1:]
+    shown = in_sight(kit, typed, room.w - kit.px(6))
     used = kit.type.write(surface, shown, room, BODY, theme.ink)
-    caret = Area(used.right + kit.px(3), used.y, max(2, kit.px(2)), used.h)
+    spaces = kit.type.width(shown, BODY) - kit.type.width(shown.rstrip(), BODY)
+    caret = Area(used.right + spaces + kit.px(3), used.y, max(2, kit.px(2)), used.h)
     surface.fill(theme.accent, caret)
+
+
+def in_sight(kit: Kit, typed: str, width: int) -> str:
+    """Return the end of what was typed for which there is room."""
+    whole = unicodedata.normalize("NFC", typed)
+    if kit.type.width(whole, BODY) <= width:
+        return whole
+    parts = clusters(whole)
+    ends = [ELLIPSIS + "".join(parts[start:]).lstrip() for start in range(1, len(parts))]
+    first = bisect.bisect_left(ends, -width, key=lambda end: -kit.type.width(end, BODY))
+    return ends[min(first, len(ends) - 1)] if ends else whole

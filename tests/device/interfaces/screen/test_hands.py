@@ -3,9 +3,12 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from device.interfaces.screen.canvas import compose
 from device.interfaces.screen.hands import SHEET_TIMEOUT_S, Hands
+from device.interfaces.screen.scenes.asking import MAX_TYPED
 from device.interfaces.screen.view import ScreenView
 from device.readings import (
     Command,
@@ -305,6 +308,49 @@ def test_typing_is_bounded() -> None:
     for _ in range(50):
         hands.text(ASKING, view(), "very tired ")
     assert len(hands.opened.typed) == 120
+
+
+@pytest.mark.parametrize(
+    "whole",
+    ["e\u0301", "\U0001f1e9\U0001f1ea", "\U0001f468\u200d\U0001f469\u200d\U0001f467",
+     "\U0001f44d\U0001f3fd", "\u2764\ufe0f", "\u1112\u1161\u11ab", "\u0915\u094d\u0937\u093f",
+     "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f"],
+    ids=ascii,
+)  # fmt: skip
+def test_one_step_back_takes_what_looks_like_one_character(whole: str) -> None:
+    hands = hands_at(ASKING)
+    hands.text(ASKING, view(), f"sad {whole}")
+    assert hands.opened.typed == f"sad {whole}"
+    key(hands, ASKING, "backspace")
+    assert hands.opened.typed == "sad "
+    for character in whole:
+        hands.text(ASKING, view(), character)
+    assert hands.opened.typed == f"sad {whole}"
+    assert tap(hands, ASKING, "erase") == []
+    assert hands.opened.typed == "sad "
+
+
+def test_the_limit_leaves_no_part_of_a_character() -> None:
+    hands = hands_at(ASKING)
+    hands.text(ASKING, view(), "x" * 118)
+    hands.text(ASKING, view(), "\U0001f468\u200d\U0001f469")
+    assert hands.opened.typed == "x" * 118
+    hands.text(ASKING, view(), "ye")
+    hands.text(ASKING, view(), "\u0301")
+    assert hands.opened.typed == "x" * 118 + "ye"
+
+
+@given(st.lists(st.text(max_size=30), max_size=12))
+def test_what_is_typed_stays_bounded_and_can_be_taken_back(texts: list[str]) -> None:
+    hands = hands_at(ASKING)
+    for characters in texts:
+        before = hands.opened.typed
+        hands.text(ASKING, view(), characters)
+        assert hands.opened.typed.startswith(before)
+    assert len(hands.opened.typed) <= MAX_TYPED
+    for _ in range(MAX_TYPED):
+        key(hands, ASKING, "backspace")
+    assert hands.opened.typed == ""
 
 
 def test_typing_is_ignored_where_no_mood_is_asked() -> None:

@@ -1,6 +1,7 @@
 """Fonts that may be missing and texts that may be anything."""
 
 import shutil
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from device.interfaces.screen.area import Area
 from device.interfaces.screen.canvas import compose
 from device.interfaces.screen.frame import plain_words
 from device.interfaces.screen.typeface import ASSETS, PACKAGED, Lettering, Weight, find_fonts
-from device.interfaces.screen.typesetting import BODY, HERO, TITLE, Typesetter
+from device.interfaces.screen.typesetting import BODY, HERO, TITLE, Typesetter, _longest
 from device.phrases import PHRASES
 from tests.fakes.kiosk_states import LONG_TITLE, PLAYING
 from tests.fakes.screens import view
@@ -184,3 +185,31 @@ def test_chinese_breaks_between_characters_but_not_before_a_comma() -> None:
     assert len(rows) > 2
     assert not any(row[0] in "，。" for row in rows)
     assert "".join(rows) == text
+
+
+@pytest.mark.parametrize("text", ["Bjo\u0308rk", "caf\u00e9", "\uc548\ub155"], ids=ascii)
+def test_letters_that_come_apart_from_their_accents_look_the_same(text: str) -> None:
+    apart = unicodedata.normalize("NFD", text)
+    area = Area(0, 0, 300, 40)
+    shown = [written(one, area, 1)[0] for one in (unicodedata.normalize("NFC", text), apart)]
+    assert pygame.image.tobytes(shown[0], "RGB") == pygame.image.tobytes(shown[1], "RGB")
+
+
+def test_what_no_font_writes_is_one_dot_for_what_looks_like_one_character(tmp_path: Path) -> None:
+    letters = Lettering(find_fonts("en", [tmp_path]), 20, "regular")
+    dot = letters.width("\u0e50")
+    for one in (
+        "\U0001f1e9\U0001f1ea",
+        "\U0001f468\u200d\U0001f469\u200d\U0001f467",
+        "\u0915\u093f",
+    ):
+        assert letters.width(one) == dot
+    assert letters.width("\u200d") == 0
+    assert letters.width("a\u20dd") == letters.width("a")
+
+
+@pytest.mark.parametrize("most", range(30, 200, 10))
+def test_a_text_is_not_cut_within_a_character(most: int) -> None:
+    font = Typesetter(find_fonts("en", []), 1.0).lettering(20, "regular")
+    start = _longest(font, "e\u0323\u0301" * 40, most, "…")
+    assert start and len(start) % 3 == 0
