@@ -162,6 +162,20 @@ def test_words_that_say_nothing_get_an_answer(stage: Stage) -> None:
     assert "qwxz 123" in state.message
 
 
+def test_a_long_text_is_quoted_without_cutting_a_character(stage: Stage) -> None:
+    family = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
+    state = stage.do(r.SayMood(source="screen", text="q" * 36 + family))
+    assert "q" * 36 + "…" in state.message
+
+
+def test_no_love_songs_is_asked_about_and_no_sad_songs_is_not_sad(stage: Stage) -> None:
+    assert stage.do(r.SayMood(source="screen", text="no love songs")).visit is V.IDLE
+    assert stage.do(r.SayMood(source="screen", text="I hate sad songs")).visit is V.PLAYING
+    stage.play_along()
+    assert stage.state.choice is not None
+    assert stage.state.choice.track.point.valence > 0
+
+
 def test_leaving_ends_the_visit(stage: Stage) -> None:
     stage.to_playing()
     assert stage.pass_time(20, face=HAPPY).visit is V.PLAYING
