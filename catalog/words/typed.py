@@ -62,6 +62,8 @@ FULL_INTENSITY: Final = 9.0
 
 _NEVERS: Final = frozenset(("never", "nie", "никогда"))
 """"Never been so happy" is happier than happy: with "so" before the word nothing is turned."""
+_WITHOUTS: Final = frozenset(("without", "ohne", "без"))
+"""With only small words before what somebody does without: "without you I'm sad" is sad."""
 _SO: Final = frozenset(("so", "this", "as", "так", "such"))
 
 
@@ -164,7 +166,7 @@ def _strength_factor(tokens: list[Token], index: int) -> float:
 
 def _negated(tokens: list[Token], index: int, said: Said) -> bool:
     count = 0
-    light = True
+    light = bound = True
     so = index > 0 and tokens[index - 1].text in _SO
     begin = 0 if said.by is None or said.by > index else said.by + 1
     for back, token in enumerate(reversed(tokens[max(begin, index - LIGHT_REACH) : index])):
@@ -172,9 +174,10 @@ def _negated(tokens: list[Token], index: int, said: Said) -> bool:
             break
         if so and token.text in _NEVERS and back < NEVER_REACH:
             count = 0  # With what Russian negates once more: "никогда не был так счастлив".
-        elif back < NEGATION_REACH or light:
+        elif light or (back < NEGATION_REACH and (bound or token.text not in _WITHOUTS)):
             count += denies(token) if said.of_music else token.kind in ("negation", "both")
         light = light and is_light(token)
+        bound = bound and (light or token.kind == "link")
     following = _following(tokens, index)
     if following is not None:
         count += following.kind == "after" or (following.kind == "both" and not count)

@@ -54,6 +54,7 @@ def test_a_sentence_is_read_as_it_is_meant(row: int, wanted: str, text: str) -> 
      "I don't know why I feel so sad", "I want sad music because I am sad",
      "last night was not so good", "this music makes me sad", "nothing good ever happens",
      "couldn't sleep last night", "I'm not in love", "I'm not happy play a song",
+     "without you I'm sad", "без тебя мне грустно", "ohne dich traurig",
      "не могу забыть боль", "не знаю почему мне грустно", "ничего не радует",
      "Ich bin satt und müde", "ich bin traurig, was ist los", "es tut mir leid",
      "ich fühle mich vergessen und einsam", "ich weiß nicht, warum ich traurig bin",
