@@ -1,4 +1,4 @@
-"""The two ways in which threads talk: newest wins, or a bounded queue. Drops are counted."""
+"""The ways in which threads talk: newest wins, a bounded queue, a permission. Drops are counted."""
 
 from __future__ import annotations
 
@@ -118,3 +118,32 @@ class BoundedQueue(Generic[T]):
     def dropped(self) -> int:
         """How many items were lost to the bound."""
         return self._dropped
+
+
+class Permission(threading.Event):
+    """What one thread gives and withdraws, and another heeds; given again it is another one.
+
+    >>> permission = Permission()
+    >>> permission.set(); permission.number
+    1
+    >>> permission.clear(); permission.number is None
+    True
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._times = 0
+
+    def set(self) -> None:
+        """Give it, if it is not given; by one thread only."""
+        if not self.is_set():
+            self._times += 1
+            super().set()
+
+    @property
+    def number(self) -> int | None:
+        """Which one holds; None while it is withdrawn.
+
+        Who is busy for a while sees by it that the one it went by is over, though there is another.
+        """
+        return self._times if self.is_set() else None

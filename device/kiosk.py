@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from device import readings as r
-from device.channels import BoundedQueue, LatestSlot
+from device.channels import BoundedQueue, LatestSlot, Permission
 from device.conductor import Conductor
 from device.config import Settings
 from device.interfaces.mqtt import MqttWorker
@@ -47,7 +47,7 @@ class House:
         default_factory=lambda: BoundedQueue(COMMANDS_KEPT, drop="newest")
     )
     state: LatestSlot[r.KioskState] = field(default_factory=LatestSlot)
-    camera_allowed: threading.Event = field(default_factory=threading.Event)
+    camera_allowed: Permission = field(default_factory=Permission)
     workers: list[Worker] = field(default_factory=list)
     supervisor: Supervisor = field(init=False)
     screen: Screen = field(init=False)

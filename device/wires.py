@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from device import readings as r
-from device.channels import BoundedQueue, LatestSlot
+from device.channels import BoundedQueue, LatestSlot, Permission
 from device.playback.messages import PlayerEvent, PlayerOrder
 
 
@@ -23,7 +22,7 @@ class Wires:
     player: LatestSlot[r.PlayerState]
     player_events: BoundedQueue[PlayerEvent]
     orders: BoundedQueue[PlayerOrder]
-    camera_allowed: threading.Event
+    camera_allowed: Permission
     state: LatestSlot[r.KioskState]
     forget: Callable[[], None]
     """Makes the sensing workers drop all they learnt about the person."""

@@ -10,7 +10,7 @@ from types import TracebackType
 
 import numpy as np
 
-from device.channels import LatestSlot
+from device.channels import LatestSlot, Permission
 from device.config import CameraSettings
 from device.readings import CameraStatus, Clock, Frame, frozen
 from device.sensing.camera_sources import Source, open_source
@@ -36,7 +36,7 @@ class CameraWorker:
         settings: CameraSettings,
         frames: LatestSlot[Frame],
         status: LatestSlot[CameraStatus],
-        allowed: threading.Event,
+        allowed: Permission,
         clock: Clock = time.monotonic,
     ) -> None:
         self._settings = settings
@@ -53,31 +53,35 @@ class CameraWorker:
         self._tell(False, "")
         while not stop.is_set():
             beat()
-            if not self._allowed.wait(NOT_ALLOWED_POLL_S):
+            permission = self._allowed.number
+            if permission is None:
+                self._allowed.wait(NOT_ALLOWED_POLL_S)
                 continue
             self._opening += 1
             try:
                 with _Opened(self._settings, self._tell) as source:
-                    self._capture(source, stop, beat)
+                    self._capture(source, permission, stop, beat)
             except CameraError as error:
                 self._note(str(error))
                 self._tell(False, str(error))
                 # Not a death: the camera may be plugged in again at any moment.
                 stop.wait(1.0)
 
-    def _capture(self, source: Source, stop: threading.Event, beat: Callable[[], None]) -> None:
+    def _capture(
+        self, source: Source, permission: int, stop: threading.Event, beat: Callable[[], None]
+    ) -> None:
         watch = _Watch(source.is_live)
         next_at, is_told = self._clock(), False
         try:
-            while self._allowed.is_set() and not stop.is_set():
+            while self._allowed.number == permission and not stop.is_set():
                 beat()
                 picture = source.read()
                 now = self._clock()
                 if not is_told:  # One that opens and gives nothing is tried again every second.
                     log.info("camera open: %s", without_login(self._settings.source))
                     is_told = True
-                if not self._allowed.is_set():
-                    break
+                if self._allowed.number != permission:
+                    break  # Whoever gave it may have left while the camera was silent.
                 complaint = watch.look(picture, now)
                 if complaint != self.note:
                     self._note(complaint)
@@ -88,15 +92,15 @@ class CameraWorker:
                     pixels = frozen(self._turned(picture))
                     self._frames.put(Frame(self._seq, now, pixels, self._opening))
                 next_at = max(now, next_at + self._settings.frame_interval_s)
-                self._wait_until(next_at, stop)
+                self._wait_until(next_at, permission, stop)
         finally:  # Also where the camera is lost: whoever was in its last picture may leave.
             self._frames.clear()
         if is_told:
             log.info("camera closed")
 
-    def _wait_until(self, at: float, stop: threading.Event) -> None:
+    def _wait_until(self, at: float, permission: int, stop: threading.Event) -> None:
         """Wait in short steps: a permission that is withdrawn counts at once."""
-        while self._allowed.is_set() and (left_s := at - self._clock()) > 0:
+        while self._allowed.number == permission and (left_s := at - self._clock()) > 0:
             if stop.wait(min(left_s, NOT_ALLOWED_POLL_S)):
                 return
 

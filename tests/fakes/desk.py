@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -10,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from device import readings as r
-from device.channels import BoundedQueue, LatestSlot
+from device.channels import BoundedQueue, LatestSlot, Permission
 from device.conductor import Conductor
 from device.config import parse
 from device.playback.messages import (
@@ -49,7 +48,7 @@ class Stage:
             player=LatestSlot(),
             player_events=BoundedQueue(64, drop="oldest"),
             orders=self.orders,
-            camera_allowed=threading.Event(),
+            camera_allowed=Permission(),
             state=LatestSlot(),
             forget=self._forget,
             health=tuple,

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from device.channels import LatestSlot
+from device.channels import LatestSlot, Permission
 from device.config import CameraSettings
 from device.readings import CameraStatus, Frame
 from device.sensing import camera_sources
@@ -34,7 +34,7 @@ class Running:
     def __init__(self, source: str, **settings: object) -> None:
         self.frames: LatestSlot[Frame] = LatestSlot()
         self.status: LatestSlot[CameraStatus] = LatestSlot()
-        self.allowed = threading.Event()
+        self.allowed = Permission()
         values = {"source": source, "frame_interval_s": 0.02, **settings}
         self.worker = CameraWorker(
             CameraSettings.model_validate(values), self.frames, self.status, self.allowed
@@ -215,6 +215,15 @@ def test_a_slow_network_camera_closes_with_the_permission() -> None:
         assert latest.seq - first.seq > 8
         camera.allowed.clear()
         camera.until(lambda: not camera.is_open, 1)
+
+
+def test_who_comes_while_the_camera_is_silent_is_not_seen_by_the_permission_of_who_left() -> None:
+    with NetworkCamera(2) as eye, Running(eye.url) as camera:
+        camera.allowed.set()
+        first = camera.frame()
+        camera.allowed.clear()
+        camera.allowed.set()
+        camera.until(lambda: camera.frame().opening == first.opening + 1, 20)
 
 
 def test_a_fast_network_camera_shows_what_is_now() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from device.channels import LatestSlot
+from device.channels import LatestSlot, Permission
 from device.config import CameraSettings
 from device.readings import Frame
 from device.sensing import ribbon_camera
@@ -84,7 +84,7 @@ def test_closing_ends_the_program_at_once(programs: Path) -> None:
 
 def test_it_is_open_only_while_it_may_be(programs: Path) -> None:
     frames: LatestSlot[Frame] = LatestSlot()
-    allowed, stop = threading.Event(), threading.Event()
+    allowed, stop = Permission(), threading.Event()
     worker = CameraWorker(settings(), frames, LatestSlot(), allowed)
     thread = threading.Thread(target=worker.run, args=(stop, lambda: None))
     thread.start()
