@@ -88,8 +88,8 @@ class WavOutput:
         self._begin()
 
     def _begin(self) -> None:
-        self._bytes = 0
         self._raw = _open_new(self._path)
+        self._bytes = 0  # Only now: where none can be begun the one before stays what it is.
         self.name = self._raw.name
         self._file = wave.open(self._raw, "wb")  # noqa: SIM115 - closed by close()
         self._file.setnchannels(2)

@@ -316,6 +316,21 @@ def test_a_wav_file_that_is_full_is_followed_by_another(
     assert lengths == [2, 2, 1]
 
 
+def test_a_full_wav_file_stays_where_no_other_can_be_begun(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    block = sine(0.1, 440, 0.5, RATE_HZ).astype(np.float32)
+    monkeypatch.setattr("device.playback.clocked.WAV_MAX_BYTES", 4 * len(block))
+    place = tmp_path / f"{'o' * 250}.wav"  # With a number it is longer than a name may be.
+    output = open_output(str(place), paced=False)
+    output.write(block)
+    with pytest.raises(OSError, match="too long"):
+        output.write(block)
+    output.close()
+    with wave.open(str(place)) as file:
+        assert file.getnframes() == len(block)
+
+
 def test_a_full_disk_is_not_filled_with_names(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
