@@ -119,7 +119,7 @@ def test_the_package_does_not_take_a_person_either_and_an_upgrade_says_it(
 ) -> None:
     text = (ROOT / "scripts/deb").read_text()
     preinst = text.split("DEBIAN/preinst\" <<'END'\n")[1].split("\nEND\n")[0]
-    for step, code in (("install", 1 if told else 0), ("upgrade", 0)):
+    for step, code in (("install", 1 if told else 0), ("upgrade", 0), ("abort-upgrade", 0)):
         done = subprocess.run(
             ["/bin/sh", "-c", preinst, "preinst", step], check=False, capture_output=True,
             text=True, env=with_login(tmp_path, entry),
