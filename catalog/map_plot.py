@@ -40,7 +40,7 @@ _SIZE_IN, _DPI = (12.0, 9.0), 150
 
 
 def draw_map(tracks: Sequence[Track], out: Path) -> None:
-    """Draw the tracks and write the picture (its format by the ending of ``out``).
+    """Draw the tracks and write the picture: by the ending of ``out``, without one a PNG.
 
     Raises ImportError without matplotlib, ValueError for an ending it does not know, OSError.
     """
@@ -63,7 +63,7 @@ def draw_map(tracks: Sequence[Track], out: Path) -> None:
         _draw_frame(axes, window, tracks)
         figure.subplots_adjust(0.055, 0.105, 0.975, 0.9)
         with warnings.catch_warnings(record=True) as said:
-            figure.savefig(out, facecolor=NIGHT)
+            figure.savefig(out, format=out.suffix[1:] or "png", facecolor=NIGHT)
     finally:
         plt.close(figure)
     if any("missing from font" in str(one.message) for one in said):

@@ -36,7 +36,7 @@ def draw(found: PulseAnalysis, title: str, path: Path) -> None:
     _draw_tachogram(figure.add_subplot(grid[1, 1]), found)
     _draw_spectrum(figure.add_subplot(grid[2, 0]), found)
     _draw_poincare(figure.add_subplot(grid[2, 1]), found)
-    figure.savefig(path, dpi=110, facecolor=PAPER)
+    figure.savefig(path, format=path.suffix[1:] or "png", dpi=110, facecolor=PAPER)
     plt.close(figure)
 
 

@@ -287,6 +287,9 @@ def test_the_map_is_a_picture_and_with_sudo_it_is_of_whoever_asked(
     picture = cv2.imread(str(out))
     assert picture is not None
     assert picture.std() > 5
+    bare = tmp_path / "map"
+    assert answer(capsys, "map", bare, "--folder", folder)["out"] == str(bare)
+    assert bare.read_bytes() == out.read_bytes()
     with pytest.raises(CommandError, match="cannot be written"):
         attune("map", tmp_path / "none" / "map.png", "--folder", folder)
     with pytest.raises(CommandError, match=r"map\.xyz"):

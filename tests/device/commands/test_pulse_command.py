@@ -292,6 +292,8 @@ def test_the_picture_is_drawn_and_with_sudo_it_is_of_whoever_asked(
     check(facts(capsys, path, "--plot", picture))
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert handed == [(picture, *ASKER)]
+    check(facts(capsys, path, "--plot", picture.with_suffix("")))
+    assert picture.with_suffix("").read_bytes().startswith(b"\x89PNG")
     assert "no-such-folder" in complaint(capsys, path, "--plot", tmp_path / "no-such-folder/x.png")
 
 
