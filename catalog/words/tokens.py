@@ -27,11 +27,15 @@ _KOREAN_NEGATION: Final = re.compile(
     "(?<=지)(?=않|못|마(?:세요|요|라|$|\\W))|(?<=[\uac00-\ud7a3])(?=없)"
 )
 """Where a negation is written without the space before it, as most people do: "재미없어"."""
+_NOTHING_BUT: Final = re.compile("(?<=ничего),\\s*(?=кроме)")
+"""A comma of Russian spelling within a phrase."""
 _STOPS: Final = frozenset(".,;!?。，；！？、…\n")
 _TURNS: Final = frozenset(
     ("but", "however", "aber", "sondern", "но", "а", "однако", "但", "但是", "可是", "不过",
      "하지만", "그런데", "because", "why", "weil", "warum", "wieso", "потому", "почему", "因为",
-     "为什么", "왜")
+     "为什么", "왜",
+     # As "but" does in "nothing but": what follows is all there is.
+     "nichts_als", "nichts_außer", "nichts_ausser", "ничего_кроме")
 )  # fmt: skip
 
 
@@ -62,6 +66,7 @@ def cut(text: str, language: str | None) -> Iterator[Token]:
     """Yield the tokens of a text; ``language`` as detected or given."""
     normal = text.lower().replace("\u2019", "'").replace("\ufe0f", "").replace("ё", "е")
     normal = _KOREAN_NEGATION.sub(" ", normal.translate(TO_SIMPLIFIED))
+    normal = _NOTHING_BUT.sub(" ", normal)
     latin = [lexicon(language if language in ("en", "de") else "en")]
     if language != "de":
         latin.append(lexicon("de") if language is None else lexicon(""))
@@ -107,7 +112,8 @@ def _phrases(words: list[str], lexicons: list[Lexicon]) -> Iterator[Token]:
     while start < len(words):
         for length in range(min(LONGEST_PHRASE, len(words) - start), 0, -1):
             token = _looked_up("_".join(words[start : start + length]), lexicons)
-            if length == 1 or token.entry is not None or token.modifier is not None:
+            known = token.entry is not None or token.modifier is not None or token.stop
+            if length == 1 or known:
                 yield token
                 start += length
                 break

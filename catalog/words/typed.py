@@ -167,22 +167,28 @@ def _strength_factor(tokens: list[Token], index: int) -> float:
 def _negated(tokens: list[Token], index: int, said: Said) -> bool:
     count = 0
     light = bound = True
+    clause = without = False
     so = index > 0 and tokens[index - 1].text in _SO
     begin = 0 if said.by is None or said.by > index else said.by + 1
     for back, token in enumerate(reversed(tokens[max(begin, index - LIGHT_REACH) : index])):
         if token.stop or token.speaks or (said.of_music and token.kind == "thing"):
             break
+        if clause and token.kind == "joint":
+            break  # "I have nothing and I am alone" says two things.
+        clause = clause or token.kind in {"state", "subject"}
         if so and token.text in _NEVERS and back < NEVER_REACH:
             count = 0  # With what Russian negates once more: "никогда не был так счастлив".
         elif light or (back < NEGATION_REACH and (bound or token.text not in _WITHOUTS)):
             count += denies(token) if said.of_music else token.kind in ("negation", "both")
+            without = without or token.text in _WITHOUTS
         light = light and is_light(token)
         bound = bound and (light or token.kind == "link")
     following = _following(tokens, index)
     if following is not None:
         count += following.kind == "after" or (following.kind == "both" and not count)
     # Of music each of two only says it again: "не хочу ничего грустного", "don't play nothing sad".
-    return count > 0 if said.of_music else count % 2 == 1
+    # But who cannot live without it wants it.
+    return count > 0 if said.of_music and not without else count % 2 == 1
 
 
 def _following(tokens: list[Token], index: int) -> Modifier | None:

@@ -32,6 +32,8 @@ _BOUNDARIES: Final = frozenset(("subject", "joint"))
 _NOTHING: Final = frozenset(("nothing", "nichts", "nix", "ничего"))
 """Before a mood word they stand for music, as "something" does: "nothing sad"."""
 _GERMAN_MUSIC: Final = re.compile(r".(?:lied(?:er|ern)?|musik|songs?|balladen?)$")
+_KOREAN_VERB: Final = ("지", "을", "수", "수가", "수는", "수도")
+"""So ends what stands between a Korean verb and its negation."""
 _KOREAN_NOUN: Final = re.compile("(?:기|기가|기는|움|움이|움은|음이|음은|이|가|은|는)$")
 """"외로움이 싫어": what is disliked in Korean without a word for music."""
 
@@ -75,7 +77,8 @@ def said_of(tokens: Sequence[Token], index: int) -> Said:
         if refused or of_music:
             return Said(refused, of_music, by, token.entry is not None and token.kind in _VERBS)
     by = _sent_away_by(tokens, index) if unpleasant else None
-    return Said(by is not None and not _is_denied(tokens, by), of_music, by)
+    stays = by is None or _is_denied(tokens, by) or _nothing_else(tokens, index)
+    return Said(not stays, of_music, by)
 
 
 def _is_of_music(tokens: Sequence[Token], index: int) -> bool:
@@ -125,11 +128,23 @@ def _is_denied(tokens: Sequence[Token], index: int) -> bool:
         token = tokens[place]
         if token.stop or token.speaks:
             break
-        if token.kind in _NEGATIONS and not _mood_follows(tokens, place):
+        if token.kind == "after" or (token.kind in _NEGATIONS and not _mood_follows(tokens, place)):
             return count % 2 == 0
-        if token.kind not in {"subject", "like"} and not token.text.endswith(("지", "을", "수")):
+        if token.kind not in {"subject", "like"} and not token.text.endswith(_KOREAN_VERB):
             break
     return count % 2 == 1
+
+
+def _nothing_else(tokens: Sequence[Token], index: int) -> bool:
+    """Say whether it follows that nothing else is, or helps ("除了痛苦什么都没有")."""
+    what = False
+    for token in tokens[index + 1 : index + 1 + VERB_REACH]:
+        if token.stop or token.speaks:
+            break
+        if token.text in _NOTHING or (what and token.kind in _NEGATIONS):
+            return True
+        what = what or token.text == "什么"
+    return False
 
 
 def _mood_follows(tokens: Sequence[Token], index: int) -> bool:

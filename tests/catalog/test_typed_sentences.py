@@ -64,6 +64,28 @@ def test_a_dislike_beside_a_feeling_does_not_turn_it(text: str) -> None:
     assert side_of(read_mood(text)) == "-"
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["ich fühle nichts als Traurigkeit", "nichts außer Kummer", "во мне ничего кроме грусти",
+     "не чувствую ничего, кроме грусти", "除了痛苦什么都没有", "除了悲伤我什么也感觉不到",
+     "gegen die Trauer hilft nichts", "我摆脱不了焦虑", "我停止不了哭泣", "걱정을 잊을 수가 없다",
+     "스트레스를 풀 수가 없어", "ich habe nichts und bin allein"],
+)  # fmt: skip
+def test_who_has_nothing_but_a_feeling_or_cannot_leave_it_has_it(text: str) -> None:
+    assert side_of(read_mood(text)) == "-"
+
+
+@pytest.mark.parametrize(
+    ("text", "side"),
+    [("I can't live without happy music", "+"), ("I cannot live without my sad songs", "-"),
+     ("Ich kann nicht ohne fröhliche Musik leben", "+"), ("не могу без грустной музыки", "-"),
+     ("ich will nichts als Ruhe", "+"), ("ich brauche nichts außer Liebe", "+"),
+     ("music without sad songs", "+"), ("除了伤心的歌什么都行", "+")],
+)  # fmt: skip
+def test_what_somebody_cannot_be_without_is_wished(text: str, side: str) -> None:
+    assert side_of(read_mood(text)) == side
+
+
 @pytest.mark.parametrize("text", ["no love songs", "keine Liebeslieder", "不要情歌"])
 def test_music_that_is_refused_and_leaves_open_what_is_wished_is_asked_about(text: str) -> None:
     mood = read_mood(text)
