@@ -160,8 +160,8 @@ def artefacts(rr_s: NDArray[np.float64]) -> NDArray[np.bool_]:
     step = change / _threshold(change)
     around_s = _running_median(rr_s)
     away = rr_s - around_s
-    away = np.minimum(away, 2 * away) / _threshold(away)
-    found = (np.abs(away) > LONG) | (rr_s < SHORTEST * around_s)
+    away = np.minimum(away, 2 * away)  # Before the threshold, in which it counts too.
+    found = (np.abs(away / _threshold(away)) > LONG) | (rr_s < SHORTEST * around_s)
     found |= rr_s > np.minimum(LONGEST * around_s, FAR_TOO_LONG * median(rr_s))
     if np.count_nonzero(np.abs(step[1:-1]) > 1):
         _find_jumps(step, found)

@@ -272,6 +272,14 @@ def test_an_interval_with_a_beat_missed_in_it_is_left_out(missed: int) -> None:
     assert found.sum() <= 3
 
 
+@pytest.mark.parametrize("seed", [9, 10, 11])
+def test_a_short_interval_among_restless_ones_counts(seed: int) -> None:
+    """The threshold is taken from deviations of which the short ones count twice, too."""
+    rr_s = 0.8 + 0.05 * np.random.default_rng(seed).standard_normal(93)
+    rr_s[40] = 0.55
+    assert not artefacts(rr_s)[40]
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_a_restless_start_counts_in_the_rate(seed: int) -> None:
     """The heart slows down as one settles: to leave out the start would say too slow a heart."""
