@@ -22,6 +22,8 @@ THING_REACH: Final = 3
 """Words after a mood word in which "songs" may come ("sad slow songs")."""
 OWN_NEGATION_REACH: Final = 2
 """"Do not really like"."""
+AWAY_NEGATION_REACH: Final = 3
+""""Can't seem to get rid of"."""
 
 _VERBS: Final = frozenset(("like", "dislike"))
 _NEGATIONS: Final = frozenset(("negation", "after", "both"))
@@ -120,7 +122,9 @@ def _refuses(tokens: Sequence[Token], index: int) -> bool:
 
 def _is_denied(tokens: Sequence[Token], index: int) -> bool:
     count = 0
-    for token in reversed(tokens[max(0, index - OWN_NEGATION_REACH) : index]):
+    is_verb = tokens[index].kind in _VERBS
+    reach = OWN_NEGATION_REACH if is_verb else AWAY_NEGATION_REACH
+    for token in reversed(tokens[max(0, index - reach) : index]):
         if token.stop or token.speaks:
             break
         count += token.kind in {"negation", "both"}

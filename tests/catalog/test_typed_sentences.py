@@ -69,7 +69,9 @@ def test_a_dislike_beside_a_feeling_does_not_turn_it(text: str) -> None:
     ["ich fühle nichts als Traurigkeit", "nichts außer Kummer", "во мне ничего кроме грусти",
      "не чувствую ничего, кроме грусти", "除了痛苦什么都没有", "除了悲伤我什么也感觉不到",
      "gegen die Trauer hilft nichts", "我摆脱不了焦虑", "我停止不了哭泣", "걱정을 잊을 수가 없다",
-     "스트레스를 풀 수가 없어", "ich habe nichts und bin allein"],
+     "스트레스를 풀 수가 없어", "ich habe nichts und bin allein",
+     "I can't seem to get rid of this sadness", "it's hard to forget the pain",
+     "unable to get over my grief", "невозможно забыть боль", "it's hard to be happy"],
 )  # fmt: skip
 def test_who_has_nothing_but_a_feeling_or_cannot_leave_it_has_it(text: str) -> None:
     assert side_of(read_mood(text)) == "-"
