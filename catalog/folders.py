@@ -23,8 +23,10 @@ def leads_out(path: Path, folders: Sequence[Path]) -> bool:
 
     Follows links on the disk, which may hang: nothing for a thread that has to go on.
     """
+    if not folders:
+        return False
     target = Path(os.path.realpath(path))
-    if target == path or not folders:
+    if target == path:
         return False
     return not is_below(target, [Path(os.path.realpath(folder)) for folder in folders])
 

@@ -319,7 +319,7 @@ def _wave(samples: NDArray[np.float32], rate_hz: float) -> tuple[NDArray[np.floa
         return frozen(np.zeros(0, np.float32)), WAVE_RATE_HZ
     wave = band_pass(part, rate_hz, WAVE_RATE_HZ)
     shown = wave.fine[-int(WAVE_S * wave.rate_hz) :]
-    level = np.divide(shown, quantile(np.abs(shown), 0.98) or 1.0, dtype=np.float32)
+    level = (shown / (quantile(np.abs(shown), 0.98) or 1.0)).astype(np.float32)
     np.minimum(level, 1, out=level)
     np.maximum(level, -1, out=level)
     return frozen(level), wave.rate_hz
